@@ -1,0 +1,319 @@
+/**
+ * The messenger of one signed-in member: what views ask for, and what comes of it.
+ *
+ * Joins the link, the state, the reader and the outbox. Everything from outside (sockets, time,
+ * chance, credentials) is handed in; views read `state` and listen to `changes`.
+ */
+
+import { Link } from "../net/link.js";
+import { patiently } from "../net/patience.js";
+import { wordsFor } from "../protocol/errors.js";
+import { applyEvent, applyMessage } from "./events.js";
+import { Outbox } from "./outbox.js";
+import { Reader } from "./reader.js";
+import { RecentEvents } from "./recent.js";
+import { ReadMarker } from "./receipts.js";
+import { State } from "./state.js";
+import { TypingSender } from "./typing.js";
+
+/** @typedef {import("../protocol/types.js").Event} Event */
+/** @typedef {import("../protocol/types.js").Fields} Fields */
+/** @typedef {import("../protocol/types.js").Message} Message */
+/** @typedef {import("../protocol/types.js").Welcome} Welcome */
+/** @typedef {import("./changes.js").Changes} Changes */
+/** @typedef {import("./outbox.js").Outgoing} Outgoing */
+/**
+ * @typedef {object} MessengerPorts
+ * @property {Changes} changes
+ * @property {import("../net/socket.js").OpenSocket} openSocket
+ * @property {import("../net/link.js").Credentials} credentials
+ * @property {import("../net/clock.js").Clock} clock
+ * @property {() => number} random
+ * @property {() => string} newId
+ * @property {string} device
+ * @property {(message: Message) => void} arrived Somebody else's new message, live.
+ * @property {(words: string) => void} problem Something asked for did not happen.
+ */
+
+const EDIT_WINDOW_MS = 3_600_000; // the rulebook's default; the server decides
+const PAGES_SEARCHED = 25;
+const DRAFT = "to:";
+
+export class Messenger {
+  /** @param {MessengerPorts} ports */
+  constructor(ports) {
+    const { clock, random, changes, newId } = ports;
+    this.ports = ports;
+    this.changes = changes;
+    this.state = new State(clock, changes);
+    this.recent = new RecentEvents();
+    this.link = new Link({
+      openSocket: ports.openSocket,
+      clock,
+      random,
+      credentials: ports.credentials,
+      device: ports.device,
+      onState: (state) => {
+        this.state.link = state;
+        changes.changed("link");
+      },
+      onReady: (welcome) => void this.readied(welcome),
+      onEvent: (event) => this.happened(event),
+    });
+    const command = this.link.command.bind(this.link);
+    this.ask = patiently(command, clock, random);
+    this.reader = new Reader({
+      state: this.state,
+      recent: this.recent,
+      ask: this.ask,
+      now: clock.now,
+      failed: (words) => {
+        this.state.ready = false;
+        this.link.lost(words);
+      },
+    });
+    this.outbox = new Outbox({
+      send: ({ target, body, clientId }) => command("message.send", {
+        ...(target.startsWith(DRAFT) ? { to: target.slice(DRAFT.length) } : { conversation: target }),
+        body,
+        client_id: clientId,
+      }),
+      sent: (outgoing, result) => this.sent(outgoing, result),
+      changed: () => changes.changed("timeline"),
+      newId,
+      random,
+      clock,
+    });
+    this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
+    this.typing = new TypingSender(clock, (cmd, conversation) => {
+      if (this.state.settings.receipts) void this.quietly(cmd, { conversation });
+    });
+  }
+
+  start() {
+    void this.link.start();
+  }
+
+  stop() {
+    this.link.stop();
+    this.state.typing.clear();
+  }
+
+  // What views show
+
+  /** Where a message written now would go. @returns {string | null} */
+  get target() {
+    const { open, openId } = this.state;
+    return openId ?? (open !== null && "to" in open ? DRAFT + open.to : null);
+  }
+
+  /** Whether a message may still be edited or deleted, as far as this page can tell.
+   * @param {Message} message */
+  mayChange({ sender, sent_at: sentAt, deleted_at: deleted }) {
+    const age = this.ports.clock.now() + this.link.serverAhead - sentAt;
+    return sender === this.state.me && !deleted && age < EDIT_WINDOW_MS;
+  }
+
+  // What views ask for
+
+  /** @param {string} id */
+  async openConversation(id) {
+    this.typing.stop();
+    const held = this.state.conversations.get(id);
+    const unreadFrom = held !== undefined && held.unread > 0 ? held.read : Infinity;
+    this.state.open = { conversation: id, unreadFrom };
+    this.marker.atEnd = false; // the view says when it is
+    this.changes.changed("open", "list", "timeline");
+    if (this.state.link.phase === "live") await this.reader.opened(id);
+  }
+
+  /** Open the one-to-one with a member, or an empty page for the first message to them.
+   * @param {string} member */
+  async openTo(member) {
+    const { conversations } = this.state;
+    for (let page = 0; page < PAGES_SEARCHED && conversations.next !== null; page += 1) {
+      if (conversations.withMember(member) !== undefined) break;
+      if (!(await this.reader.moreConversations())) break;
+    }
+    const held = conversations.withMember(member);
+    if (held !== undefined) return this.openConversation(held.id);
+    this.typing.stop();
+    this.state.open = { to: member };
+    this.changes.changed("open", "list", "timeline");
+  }
+
+  closeConversation() {
+    this.typing.stop();
+    this.state.open = null;
+    this.changes.changed("open", "list", "timeline");
+  }
+
+  /** @param {string[]} members @param {string} title @returns {Promise<string | null>} Its id. */
+  async startConversation(members, title) {
+    const params = { members, title, client_id: this.ports.newId() };
+    const result = await this.attempt("conversation.start", params);
+    if (result === null) return null;
+    await this.reader.conversation(result.conversation);
+    return result.conversation;
+  }
+
+  async loadOlder() {
+    if (this.state.openId !== null) await this.reader.history(this.state.openId);
+  }
+
+  /** @param {string} body */
+  send(body) {
+    if (this.target === null) return;
+    this.typing.sent();
+    if (!this.outbox.add(this.target, body)) this.ports.problem("Too many messages are waiting.");
+  }
+
+  /** @param {string} message @param {string} body */
+  async edit(message, body) {
+    this.typing.stop();
+    const edited = await this.attempt("message.edit", { message, body });
+    if (edited === null) return;
+    applyMessage(this.state, /** @type {Message} */ (edited));
+    this.changes.changed("list", "timeline");
+  }
+
+  /** @param {string} message */
+  async delete(message) {
+    await this.attempt("message.delete", { message }); // its event brings the tombstone
+  }
+
+  /** Add one's own reaction, or take it back. @param {Message} message @param {string} emoji */
+  async react({ message, reactions = [] }, emoji) {
+    const mine = reactions.find((one) => one.emoji === emoji)?.members?.includes(this.state.me);
+    await this.attempt(mine ? "message.unreact" : "message.react", { message, emoji });
+  }
+
+  /** @param {string} conversation @param {string} title */
+  async rename(conversation, title) {
+    await this.attempt("conversation.rename", { conversation, title });
+  }
+
+  /** @param {string} conversation */
+  async leave(conversation) {
+    await this.attempt("conversation.leave", { conversation });
+  }
+
+  /** Answer a request to connect. @param {string} invitation @param {boolean} accept */
+  async answer(invitation, accept) {
+    const cmd = accept ? "invitation.accept" : "invitation.ignore";
+    if ((await this.attempt(cmd, { invitation })) === null) return;
+    this.state.invitations.delete(invitation);
+    this.changes.changed("invitations");
+  }
+
+  /** @param {boolean} receipts */
+  async setReceipts(receipts) {
+    await this.attempt("settings.set", { receipts }); // its event changes what is shown
+    this.changes.changed("settings");
+  }
+
+  /** Something was typed in the open conversation. */
+  typed() {
+    if (this.state.openId !== null) this.typing.typed(this.state.openId);
+  }
+
+  /** Whether the member can see the page, and the end of the open conversation.
+   * @param {{visible?: boolean, atEnd?: boolean}} attention */
+  attend(attention) {
+    Object.assign(this.marker, attention);
+    if (attention.atEnd && this.state.openId !== null) this.state.timeline(this.state.openId).trim();
+    this.considerRead();
+  }
+
+  // What happens
+
+  /** @param {Welcome} welcome */
+  async readied({ member, reset }) {
+    this.marker.forget();
+    const { state, reader } = this;
+    state.me = member;
+    if (!state.ready || reset.length > 0) {
+      await reader.everything();
+    } else {
+      if (state.openId !== null) await reader.opened(state.openId);
+      await reader.wanted();
+    }
+    this.outbox.resume();
+    this.considerRead();
+  }
+
+  /** @param {Event} event */
+  happened(event) {
+    this.recent.add(event);
+    if (event.event === "message.created") {
+      const { sender, client_id: clientId } = event.data;
+      if (sender === this.state.me && clientId) this.outbox.remove(clientId);
+      else if (sender !== this.state.me) this.ports.arrived(/** @type {Message} */ (event.data));
+    }
+    applyEvent(this.state, event);
+    if (this.state.wanted.size > 0) void this.reader.wanted();
+    this.considerRead();
+  }
+
+  /** @param {Outgoing} outgoing @param {Fields} result */
+  sent({ target, body, clientId }, { conversation, message, seq, kind, sent_at, duplicate }) {
+    const { state } = this;
+    // What a repeat answers with may have changed since; its events came or will come.
+    if (!duplicate) {
+      const fields = { conversation, message, seq, kind, sent_at, body, client_id: clientId };
+      applyMessage(state, { ...fields, sender: state.me, rev: 0, reactions: [] });
+    }
+    if (target.startsWith(DRAFT)) {
+      this.outbox.retarget(target, conversation);
+      if (this.target === target) void this.openConversation(conversation);
+    }
+    if (state.wanted.size > 0) void this.reader.wanted();
+    this.changes.changed("list", "timeline");
+  }
+
+  considerRead() {
+    const { openId, conversations, timelines } = this.state;
+    const held = conversations.get(openId);
+    const last = openId === null ? undefined : timelines.get(openId)?.last;
+    if (held === undefined || last === undefined || held.unread === 0) return;
+    this.marker.consider(held.id, last.seq, held.read);
+  }
+
+  /** @param {string} conversation @param {number} seq */
+  read(conversation, seq) {
+    void this.quietly("receipt.read", { conversation, seq }).then((result) => {
+      if (result === null) return this.marker.forget(); // told again with the next occasion
+      this.state.conversations.readTo(conversation, result.read);
+      this.changes.changed("list");
+    });
+  }
+
+  /**
+   * A command that a person asked for: its failure is shown.
+   * @param {string} cmd
+   * @param {Fields} params
+   * @returns {Promise<Fields | null>}
+   */
+  async attempt(cmd, params) {
+    try {
+      return await this.ask(cmd, params);
+    } catch (error) {
+      this.ports.problem(wordsFor(error));
+      return null;
+    }
+  }
+
+  /**
+   * A command of the page's own, whose failure heals by itself and is nobody's concern.
+   * @param {string} cmd
+   * @param {Fields} params
+   * @returns {Promise<Fields | null>}
+   */
+  async quietly(cmd, params) {
+    try {
+      return await this.link.command(cmd, params);
+    } catch {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Reads state from the server and lays later events over it.
+ *
+ * Whatever is read is as of its `at`; events that came meanwhile are applied again on top, so
+ * that a slow answer never takes back what is already known.
+ */
+
+import { CommandRefused, LinkLost } from "../protocol/errors.js";
+import { applyEvent, takeSettings } from "./events.js";
+
+/** @typedef {import("../protocol/types.js").At} At */
+/** @typedef {import("../protocol/types.js").Conversation} Conversation */
+/** @typedef {import("../protocol/types.js").Fields} Fields */
+/** @typedef {import("./recent.js").RecentEvents} RecentEvents */
+/** @typedef {import("./state.js").State} State */
+/** @typedef {(cmd: string, params: Fields) => Promise<any>} Ask */
+
+const LIST_PAGE = 40;
+const HISTORY_PAGE = 40;
+
+export class Reader {
+  /**
+   * @param {object} ports
+   * @param {State} ports.state
+   * @param {RecentEvents} ports.recent
+   * @param {Ask} ports.ask
+   * @param {() => number} ports.now
+   * @param {(words: string) => void} ports.failed What is shown can no longer be trusted.
+   */
+  constructor({ state, recent, ask, now, failed }) {
+    this.state = state;
+    this.recent = recent;
+    this.ask = ask;
+    this.now = now;
+    this.failed = failed;
+    /** @type {Set<string>} What is being read, so that nothing is read twice at once. */
+    this.busy = new Set();
+  }
+
+  /** Everything a first start needs, in place of all that was known before. */
+  everything() {
+    return this.once("everything", () => this.readEverything());
+  }
+
+  async readEverything() {
+    const { state } = this;
+    const [list, connections, invitations, settings] = await Promise.all([
+      this.ask("conversation.list", { limit: LIST_PAGE }),
+      this.ask("connection.list", {}),
+      this.ask("invitation.list", {}),
+      this.ask("settings.get", {}),
+    ]);
+    state.reset();
+    state.people.learn(connections.members);
+    for (const profile of connections.members) state.connections.set(profile.member, profile);
+    for (const one of invitations.invitations) {
+      if (one.to === state.me) state.invitations.set(one.invitation, one);
+    }
+    takeSettings(state, settings);
+    this.takeList(list);
+    state.ready = true;
+    state.changes.changed("list", "connections", "invitations", "settings", "timeline");
+    // Each was read at its own moment: from the earliest on, applying twice is harmless.
+    this.replay(earliest([list.at, connections.at, invitations.at]));
+    if (state.openId !== null) await this.opened(state.openId);
+    await this.wanted();
+  }
+
+  /** What an open conversation needs and is not here yet. @param {string} id */
+  async opened(id) {
+    if (this.state.conversations.get(id) === undefined) await this.conversation(id);
+    if (this.state.conversations.get(id) === undefined) return;
+    if (!this.state.timeline(id).loaded) await this.history(id);
+  }
+
+  /** An older page of the list. */
+  moreConversations() {
+    const before = this.state.conversations.next;
+    if (before === null) return Promise.resolve();
+    return this.once("list", async () => {
+      this.takeList(await this.ask("conversation.list", { limit: LIST_PAGE, before }));
+    });
+  }
+
+  /** Conversations that events named. */
+  async wanted() {
+    const { wanted } = this.state;
+    /** @type {string[]} */
+    const interrupted = [];
+    // Reading lays events over what it read, which may name further ones.
+    while (wanted.size > 0) {
+      const ids = [...wanted];
+      wanted.clear();
+      const done = await Promise.all(ids.map((id) => this.conversation(id)));
+      interrupted.push(...ids.filter((_, at) => !done[at]));
+    }
+    for (const id of interrupted) wanted.add(id);
+  }
+
+  /** @param {string} id */
+  conversation(id) {
+    return this.once(`get:${id}`, async () => {
+      const conversation = await this.ask("conversation.get", { conversation: id });
+      this.learn([conversation]);
+      this.state.conversations.put(conversation, this.now());
+      this.state.changes.changed("list", "timeline");
+      this.replay(conversation.at);
+    });
+  }
+
+  /** The newest page of a conversation's messages, or the one before those that are here.
+   * @param {string} id */
+  history(id) {
+    return this.once(`history:${id}`, async () => {
+      const timeline = this.state.timeline(id);
+      const before = timeline.loaded ? timeline.first?.seq : undefined;
+      const page = { conversation: id, limit: HISTORY_PAGE, ...(before && { before }) };
+      const { messages, more, at } = await this.ask("conversation.history", page);
+      timeline.putPage(messages, more);
+      this.state.changes.changed("timeline");
+      this.replay(at);
+    });
+  }
+
+  /** @param {Fields} list */
+  takeList({ conversations, next }) {
+    this.learn(conversations);
+    this.state.conversations.putPage(conversations, next ?? null);
+    this.state.changes.changed("list");
+    for (const { at } of conversations) this.replay(at);
+  }
+
+  /** @param {Conversation[]} conversations */
+  learn(conversations) {
+    for (const { participants } of conversations) this.state.people.learn(participants);
+  }
+
+  /** @param {At} at */
+  replay(at) {
+    const events = this.recent.after(at);
+    if (events === null) this.failed("Too much happened at once: reading it again.");
+    else for (const event of events) applyEvent(this.state, event, true);
+  }
+
+  /**
+   * Run it unless it is running.
+   * @param {string} name
+   * @param {() => Promise<void>} run
+   * @returns {Promise<boolean>} False if the connection's end interrupted it: ask again after
+   *   the next one begins.
+   */
+  async once(name, run) {
+    if (this.busy.has(name)) return true;
+    this.busy.add(name);
+    try {
+      await run();
+    } catch (error) {
+      if (error instanceof LinkLost) return false;
+      if (!(error instanceof CommandRefused)) throw error;
+      // Out of reach is an answer; anything else leaves a hole in what is shown.
+      if (error.code !== "unreachable") this.failed(error.message);
+    } finally {
+      this.busy.delete(name);
+    }
+    return true;
+  }
+}
+
+/** @param {(At | undefined)[]} ats @returns {At} For each topic, the earliest position. */
+function earliest(ats) {
+  /** @type {At} */
+  const all = {};
+  for (const at of ats) {
+    for (const [topic, pos] of Object.entries(at ?? {})) all[topic] = Math.min(pos, all[topic] ?? pos);
+  }
+  return all;
+}

@@ -1,0 +1,122 @@
+/**
+ * What a conversation shows, row by row: messages in groups, days, notices, and what is still on
+ * its way. Pure: made anew from the state each time.
+ */
+
+import { seenBy } from "../model/receipts.js";
+import { dayKey } from "./words.js";
+
+/** @typedef {import("../protocol/types.js").Message} Message */
+/** @typedef {import("../model/outbox.js").Outgoing} Outgoing */
+/** @typedef {import("../model/state.js").State} State */
+/**
+ * @typedef {object} MessageRow
+ * @property {"message"} kind
+ * @property {string} key
+ * @property {string} signature
+ * @property {Message} message
+ * @property {boolean} mine
+ * @property {boolean} first Of a group by one sender.
+ * @property {boolean} last
+ * @property {boolean} named Whether to say who wrote it: there are several.
+ * @property {string[]} seen Who has seen up to here.
+ *
+ * @typedef {{kind: "outgoing", key: string, signature: string, outgoing: Outgoing, first: boolean}} OutgoingRow
+ * @typedef {{kind: "day", key: string, signature: string, at: number}} DayRow
+ * @typedef {{kind: "unread" | "notice", key: string, signature: string, text: string}} LineRow
+ * @typedef {MessageRow | OutgoingRow | DayRow | LineRow} TimelineRow
+ */
+
+const GROUP_MS = 300_000; // messages of one sender closer than this are one group
+
+/**
+ * @param {State} state
+ * @param {Outgoing[]} outgoing Of the open conversation.
+ * @returns {TimelineRow[]}
+ */
+export function rowsOf(state, outgoing) {
+  const { open, openId, me } = state;
+  const timeline = openId === null ? undefined : state.timelines.get(openId);
+  const conversation = state.conversations.get(openId);
+  const messages = timeline?.loaded ? timeline.messages : [];
+  const seen = conversation === undefined ? new Map() : seenBy(messages, conversation.participants, me);
+  const unreadFrom = open !== null && "conversation" in open ? open.unreadFrom : Infinity;
+  const notices = [...(openId === null ? [] : (state.notices.get(openId) ?? []))];
+  const named = conversation !== undefined && conversation.kind !== "one_to_one";
+
+  /** @type {TimelineRow[]} */
+  const rows = [];
+  /** @type {MessageRow | null} */
+  let group = null;
+  let day = "";
+  let unreadShown = false;
+  const noticesUpTo = (/** @type {number} */ seq) => {
+    while (notices.length > 0 && notices[0].afterSeq <= seq) {
+      const { text } = /** @type {{text: string}} */ (notices.shift());
+      rows.push({ kind: "notice", key: `notice:${rows.length}:${text}`, signature: text, text });
+      group = null;
+    }
+  };
+
+  for (const message of messages) {
+    noticesUpTo(message.seq - 1);
+    const today = dayKey(message.sent_at);
+    if (today !== day) {
+      rows.push({ kind: "day", key: `day:${today}`, signature: today, at: message.sent_at });
+      group = null;
+      day = today;
+    }
+    if (!unreadShown && message.seq > unreadFrom && message.sender !== me) {
+      rows.push({ kind: "unread", key: "unread", signature: "", text: "New" });
+      group = null;
+      unreadShown = true;
+    }
+    /** @type {MessageRow} */
+    const row = {
+      kind: "message",
+      key: keyOf(message, me),
+      signature: "",
+      message,
+      mine: message.sender === me,
+      first: group === null || !joins(group.message, message),
+      last: true,
+      named,
+      seen: seen.get(message.message) ?? [],
+    };
+    if (group !== null && !row.first) group.last = false;
+    rows.push(row);
+    group = row;
+  }
+  noticesUpTo(Infinity);
+  for (const row of rows) if (row.kind === "message") row.signature = signatureOf(row, state);
+  return [...rows, ...outgoingRows(outgoing, group)];
+}
+
+/** @param {Outgoing[]} outgoing @param {MessageRow | null} group @returns {OutgoingRow[]} */
+function outgoingRows(outgoing, group) {
+  return outgoing.map((one, at) => ({
+    kind: "outgoing",
+    key: `client:${one.clientId}`,
+    signature: `${one.state} ${one.words}`,
+    outgoing: one,
+    first: at === 0 && !group?.mine,
+  }));
+}
+
+/** One's own message keeps its row from writing to stored. @param {Message} message @param {string} me */
+function keyOf(message, me) {
+  const own = message.sender === me && message.client_id;
+  return own ? `client:${message.client_id}` : `message:${message.message}`;
+}
+
+/** @param {Message} before @param {Message} after */
+function joins(before, after) {
+  return before.sender === after.sender && after.sent_at - before.sent_at < GROUP_MS;
+}
+
+/** @param {MessageRow} row @param {State} state */
+function signatureOf({ message, first, last, seen }, { people }) {
+  const { sender, message: id, rev, reactions, body, deleted_at: deleted } = message;
+  const { name, avatar } = people.get(sender);
+  return JSON.stringify([id, rev, first, last, seen, name, avatar, reactions, body, deleted]);
+}

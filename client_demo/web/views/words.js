@@ -1,0 +1,60 @@
+/** Times, lists and counts in a reader's words. Pure: the present is handed in. */
+
+const DAY = 86_400_000;
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const longDate = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+const list = new Intl.ListFormat("en", { style: "long", type: "conjunction" });
+
+/** @param {number} at @returns {string} "14:02" */
+export function timeOfDay(at) {
+  return clock.format(at);
+}
+
+/** @param {number} at */
+export function fullTime(at) {
+  return full.format(at);
+}
+
+/** @param {number} at @param {number} now @returns {string} As short as it can be understood. */
+export function shortTime(at, now) {
+  const days = daysBetween(at, now);
+  if (days <= 0) return clock.format(at);
+  if (days === 1) return "Yesterday";
+  return days < 7 ? weekday.format(at) : shortDate.format(at);
+}
+
+/** @param {number} at @param {number} now */
+export function dayName(at, now) {
+  const days = daysBetween(at, now);
+  if (days <= 0) return "Today";
+  return days === 1 ? "Yesterday" : longDate.format(at);
+}
+
+/** @param {number} at @returns {string} The same for all moments of one local day. */
+export function dayKey(at) {
+  return new Date(at).toDateString();
+}
+
+/** @param {string[]} names @returns {string} "Ada, Grace and Alan" */
+export function namesInWords(names) {
+  return list.format(names);
+}
+
+/** @param {string[]} names First names. @returns {string} */
+export function typingInWords(names) {
+  if (names.length === 1) return `${names[0]} is typing`;
+  return names.length < 4 ? `${namesInWords(names)} are typing` : "Several people are typing";
+}
+
+/** @param {number} at @param {number} now */
+function daysBetween(at, now) {
+  return Math.round((midnight(now) - midnight(at)) / DAY);
+}
+
+/** @param {number} at */
+function midnight(at) {
+  return new Date(at).setHours(0, 0, 0, 0);
+}

@@ -1,0 +1,360 @@
+"""Commands on relations: invitations, connections and blocks.
+
+All there is between two members is one `Pair` row, which changes only under both members' topics.
+What a block would give away is answered as if the other did not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from server.commands import access, creations, views
+from server.commands.command import (
+    ClientId,
+    Command,
+    Id,
+    MemberRef,
+    Nothing,
+    Params,
+    client_id,
+    other_than,
+    text,
+)
+from server.commands.facts import FenceHead, Handle
+from server.commands.snapshot import Snapshot
+from server.commands.work import Work
+from server.domain import contact, relations
+from server.domain.rows import Creation, Invitation, Member, Pair, Topic
+from server.errors import Refused, Unreachable
+
+Map = dict[str, Any]
+PAIR = ("member:caller", "member:other")
+
+
+class Peer(Params, frozen=True):
+    """A command about one other member."""
+
+    member: MemberRef
+
+
+def _pair(me: Member, other: Member, work: Work) -> Pair:
+    work.want(
+        (Pair, relations.ident(me.key, other.key)),
+        (Topic, me.topic),
+        (Topic, other.topic),
+        (FenceHead, 0),
+    )
+    found = work.find(Pair, relations.ident(me.key, other.key))
+    return found if found is not None else relations.new(me.key, other.key)
+
+
+def _meet(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
+    """Another member between whom and the caller things may pass. Raises `Unreachable`."""
+    other = access.reachable(member, work)
+    pair = _pair(me, other, work)
+    if not contact.visible(other, pair):
+        raise Unreachable
+    return other, pair
+
+
+def connect_pair(a: Member, b: Member, pair: Pair, work: Work) -> None:
+    """Make two members connections and tell both."""
+    work.put(
+        replace(
+            pair, connected_ms=work.now_ms, low_invitation=0, high_invitation=0,
+            low_refuses=False, high_refuses=False,
+        )
+    )  # fmt: skip
+    for mine, theirs in ((a, b), (b, a)):
+        work.emit(
+            mine.topic, "connection.added", views.profile(theirs), member=theirs.key
+        )
+
+
+def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
+    """End a connection, where there is one, and tell both; answers the pair as it then is."""
+    if not relations.connected(pair):
+        return pair
+    parted = replace(pair, connected_ms=0)
+    work.put(parted)
+    for mine, theirs in ((a, b), (b, a)):
+        if mine.alive:
+            work.emit(mine.topic, "connection.removed", {"member": theirs.id}, member=theirs.key)
+    work.fence("parted", a.key, other=b.key)
+    return parted
+
+
+class Invite(Params, frozen=True):
+    """invitation.send."""
+
+    to: MemberRef
+    note: str = ""
+    client_id: ClientId | None = None
+
+
+def invite(me: Member, p: Invite, work: Work) -> Map:
+    """Ask somebody to connect; to who has asked oneself, it is the answer yes."""
+    other_than(me, p.to, "to")
+    client_id(p.client_id)
+    paid = me.plan != "basic"
+    policy = work.policy
+    text(
+        p.note,
+        policy.note_characters_paid if paid else policy.note_characters_basic,
+        "note",
+        empty=True,
+    )
+    wants = [(Handle, p.to), (Topic, me.topic)]
+    if p.client_id is not None:
+        wants.append((Creation, (me.key, p.client_id)))
+    work.want(*wants)
+    made = creations.made(me, p.client_id, "invitation.send", p, work)
+    if made is not None:
+        return {"invitation": work.ids.invitation(made), "duplicate": True}
+    other, pair = _meet(me, p.to, work)
+    if relations.connected(pair):
+        raise Refused("already_connected", "You are connected.")
+    theirs = relations.of(pair, other.key, "invitation")
+    if theirs:
+        _answer(me, work.need(Invitation, theirs), "accepted", work)
+        creations.remember(me, p.client_id, "invitation.send", p, theirs, work)
+        return {"invitation": work.ids.invitation(theirs), "duplicate": False}
+    if relations.of(pair, me.key, "invitation"):
+        raise Refused("already_invited", "Your invitation is waiting for an answer.")
+    withdrew = relations.of(pair, me.key, "withdrew_ms")
+    if withdrew and work.now_ms - withdrew < policy.reinvite_after_ms:
+        raise Refused("reinvite_after", "You withdrew an invitation to them within three weeks.")
+    if relations.of(pair, other.key, "refuses"):
+        raise Unreachable
+    row = Invitation(work.new_key(), me.key, other.key, p.note, work.now_ms)
+    work.put(row)
+    work.put(relations.mark(pair, me.key, invitation=row.key))
+    creations.remember(me, p.client_id, "invitation.send", p, row.key, work)
+    work.emit(
+        other.topic, "invitation.received", views.invitation(row, work), refs={"key": row.key}
+    )
+    return {"invitation": work.ids.invitation(row.key), "duplicate": False}
+
+
+class Answer(Params, frozen=True):
+    """A command on an invitation."""
+
+    invitation: Id
+
+
+def _open_invitation(me: Member, p: Answer, side: str, work: Work) -> Invitation:
+    """A pending invitation of which the caller is the `side`. Raises `Unreachable`, `Refused`."""
+    key = work.ids.invitation_key(p.invitation)
+    row = work.find(Invitation, key) if key is not None else None
+    if row is None or getattr(row, side) != me.key:
+        raise Unreachable
+    other_key = row.sender if side == "recipient" else row.recipient
+    work.want((Member, other_key), (Pair, relations.ident(me.key, other_key)))
+    pair = work.find(Pair, relations.ident(me.key, other_key))
+    if not contact.visible(work.find(Member, other_key), pair):
+        raise Unreachable
+    # Its sender is not told that it was ignored or refused: to them it is pending.
+    answered = {"recipient": ("accepted", "refused", "withdrawn"), "sender": ("accepted",
+                "withdrawn")}[side]  # fmt: skip
+    if row.state == "withdrawn" and side == "recipient":
+        raise Unreachable
+    if row.state in answered:
+        raise Refused("already_answered", "This invitation has been answered.")
+    return row
+
+
+def _answer(me: Member, row: Invitation, state: str, work: Work) -> None:
+    sender = work.need(Member, row.sender)
+    pair = _pair(me, sender, work)
+    accepted = state == "accepted"
+    work.put(replace(row, state=state))
+    data = {
+        "invitation": work.ids.invitation(row.key),
+        "member": me.id if accepted else sender.id,
+        "accepted": accepted,
+    }
+    refs: dict[str, object] = {"key": row.key, "accepted": accepted}
+    if accepted:
+        for topic in (sender.topic, me.topic):
+            work.emit(topic, "invitation.answered", data, member=me.key, refs=refs)
+        connect_pair(me, sender, pair, work)
+        return
+    if state == "refused":
+        work.put(relations.mark(pair, me.key, refuses=True))
+    work.emit(me.topic, "invitation.answered", data, member=sender.key, refs=refs)
+
+
+def accept(me: Member, p: Answer, work: Work) -> Map:
+    """Become a connection of who invited."""
+    _answer(me, _open_invitation(me, p, "recipient", work), "accepted", work)
+    return {}
+
+
+def ignore(me: Member, p: Answer, work: Work) -> Map:
+    """Put an invitation away; its sender is not told."""
+    row = _open_invitation(me, p, "recipient", work)
+    if row.state != "ignored":
+        _answer(me, row, "ignored", work)
+    return {}
+
+
+def refuse(me: Member, p: Answer, work: Work) -> Map:
+    """"I don't know this person": nothing more from that sender, who is not told."""
+    _answer(me, _open_invitation(me, p, "recipient", work), "refused", work)
+    return {}
+
+
+def withdraw(me: Member, p: Answer, work: Work) -> Map:
+    """Take one's own invitation back; not to be sent again for three weeks."""
+    row = _open_invitation(me, p, "sender", work)
+    other = work.need(Member, row.recipient)
+    pair = _pair(me, other, work)
+    work.put(replace(row, state="withdrawn"))
+    work.put(relations.mark(pair, me.key, invitation=0, withdrew_ms=work.now_ms))
+    if row.state == "pending":
+        data = {"invitation": p.invitation, "member": me.id}
+        work.emit(
+            other.topic, "invitation.withdrawn", data, member=me.key, refs={"key": row.key}
+        )
+    return {}
+
+
+def list_invitations(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+    """Those received and not yet answered, and one's own that nobody has answered."""
+    rows = snapshot.invitations(me.key)
+    snapshot.want(*((Member, key) for row in rows for key in (row.sender, row.recipient)))
+    return {
+        "invitations": [views.invitation(row, snapshot) for row in rows],
+        "at": snapshot.heads([me.topic]),
+    }
+
+
+def list_connections(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+    """One's connections, by name."""
+    rows = snapshot.connections(me.key)
+    return {"members": [views.profile(r) for r in rows], "at": snapshot.heads([me.topic])}
+
+
+def remove_connection(me: Member, p: Peer, work: Work) -> Map:
+    """End a connection; both histories stay."""
+    other_than(me, p.member, "member")
+    other, pair = _meet(me, p.member, work)
+    part(me, other, pair, work)
+    return {}
+
+
+def _blocked_by_me(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
+    """Raises `Unreachable` for who does not exist, or blocks the caller."""
+    other = access.reachable(member, work)
+    pair = _pair(me, other, work)
+    if relations.of(pair, other.key, "blocks"):
+        raise Unreachable
+    return other, pair
+
+
+def block(me: Member, p: Peer, work: Work) -> Map:
+    """End the connection and let nothing new pass, either way; the other is never told."""
+    other_than(me, p.member, "member")
+    other, pair = _blocked_by_me(me, p.member, work)
+    if relations.of(pair, me.key, "blocks"):
+        return {}
+    unblocked = relations.of(pair, me.key, "unblocked_ms")
+    if unblocked and work.now_ms - unblocked < work.policy.reblock_after_ms:
+        raise Refused("reblock_after", "You unblocked them less than 48 hours ago.")
+    for sender, receiver in ((me, other), (other, me)):
+        key = relations.of(pair, sender.key, "invitation")
+        if key:
+            row = work.need(Invitation, key)
+            work.put(replace(row, state="withdrawn"))
+            if row.state == "pending":
+                data = {"invitation": work.ids.invitation(key), "member": sender.id}
+                work.emit(
+                    receiver.topic, "invitation.withdrawn", data, member=sender.key,
+                    refs={"key": key},
+                )  # fmt: skip
+    were_connected = relations.connected(pair)
+    pair = part(me, other, replace(pair, low_invitation=0, high_invitation=0), work)
+    work.put(relations.mark(pair, me.key, blocks=True))
+    work.emit(
+        me.topic, "block.changed", {"member": other.id, "blocked": True}, member=other.key,
+        refs={"blocked": True},
+    )  # fmt: skip
+    if not were_connected:
+        work.fence("parted", me.key, other=other.key)
+    return {}
+
+
+def unblock(me: Member, p: Peer, work: Work) -> Map:
+    """Lift one's own block; it does not reconnect."""
+    other_than(me, p.member, "member")
+    other, pair = _blocked_by_me(me, p.member, work)
+    if not relations.of(pair, me.key, "blocks"):
+        return {}
+    work.put(relations.mark(pair, me.key, blocks=False, unblocked_ms=work.now_ms))
+    work.emit(
+        me.topic, "block.changed", {"member": other.id, "blocked": False}, member=other.key,
+        refs={"blocked": False},
+    )  # fmt: skip
+    return {}
+
+
+def list_blocks(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+    """Whom one blocks, by name."""
+    rows = snapshot.blocked(me.key)
+    return {"members": [views.profile(r) for r in rows], "at": snapshot.heads([me.topic])}
+
+
+_ANSWERS = ("unreachable", "refused")
+COMMANDS = (
+    Command(
+        name="invitation.send", params=Invite, run=invite, kind="write", rate="change", locks=PAIR,
+        doc="Invite a member to connect.", result={"invitation": "its id", "duplicate": "bool"},
+        errors=("unreachable", "refused", "client_id_reused"),
+    ),
+    Command(
+        name="invitation.list", params=Nothing, run=list_invitations, kind="read", rate="read",
+        doc="Open invitations, received and sent.",
+        result={"invitations": "[{invitation, from, to, note, sent_at}]", "at": "positions"},
+    ),
+    Command(
+        name="invitation.accept", params=Answer, run=accept, kind="write", rate="change",
+        locks=PAIR, doc="Become connections.", result={}, errors=_ANSWERS,
+    ),
+    Command(
+        name="invitation.ignore", params=Answer, run=ignore, kind="write", rate="change",
+        locks=PAIR, doc="Put it away; the sender is not told.", result={}, errors=_ANSWERS,
+    ),
+    Command(
+        name="invitation.withdraw", params=Answer, run=withdraw, kind="write", rate="change",
+        locks=PAIR, doc="Take one's own back.", result={}, errors=_ANSWERS,
+    ),
+    Command(
+        name="invitation.refuse", params=Answer, run=refuse, kind="write", rate="change",
+        locks=PAIR, doc="I don't know this person: no more from them.", result={},
+        errors=_ANSWERS,
+    ),
+    Command(
+        name="connection.list", params=Nothing, run=list_connections, kind="read", rate="read",
+        doc="One's connections.",
+        result={"members": "[{member, name, headline, avatar}]", "at": "positions"},
+    ),
+    Command(
+        name="connection.remove", params=Peer, run=remove_connection, kind="write", rate="change",
+        locks=PAIR, doc="End a connection.", result={}, errors=("unreachable",),
+    ),
+    Command(
+        name="block.add", params=Peer, run=block, kind="write", rate="change", locks=PAIR,
+        doc="Block a member.", result={}, errors=_ANSWERS,
+    ),
+    Command(
+        name="block.remove", params=Peer, run=unblock, kind="write", rate="change", locks=PAIR,
+        doc="Lift one's block.", result={}, errors=("unreachable",),
+    ),
+    Command(
+        name="block.list", params=Nothing, run=list_blocks, kind="read", rate="read",
+        doc="Whom one blocks.",
+        result={"members": "[{member, name, headline, avatar}]", "at": "positions"},
+    ),
+)  # fmt: skip

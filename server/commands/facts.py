@@ -1,0 +1,155 @@
+"""What decisions know: rows by identity, and the few indexes over them.
+
+`World` holds the facts that have been read so far, in memory, between the store and the
+decisions; `Missing` is how a decision asks for more. A batch decides its commands in order, each
+on the world that the one before it left, so a fact is read once and set-based for all of them.
+The store owns a world, loads what is missing, and writes what was put. No I/O here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from server.domain.rows import Member, Participant, Reaction, Row
+
+R = TypeVar("R", bound=Row)
+Ident = Any
+Want = tuple[type[Row], Ident]
+
+
+class Handle(Row, frozen=True):
+    """Index: the member who bears an id (0: nobody ever did)."""
+
+    identity = ("id",)
+    id: str
+    member: int
+
+
+class Named(Row, frozen=True):
+    """Index: the topic of a name (0: there never was one)."""
+
+    identity = ("name",)
+    name: str
+    topic: int
+
+
+class Roster(Row, frozen=True):
+    """Index: the present participants of a conversation, role by member key, founders first."""
+
+    identity = ("conversation",)
+    conversation: int
+    roles: dict[int, str]
+
+
+class Memberships(Row, frozen=True):
+    """Index: the conversations of more than two that a member is in now, in order of key."""
+
+    identity = ("member",)
+    member: int
+    conversations: list[int]
+
+
+class Reactions(Row, frozen=True):
+    """Index: all reactions a message ever had, in order of revision."""
+
+    identity = ("message",)
+    message: int
+    reactions: list[Reaction]
+
+
+class Devices(Row, frozen=True):
+    """Index: the jti of tokens that one device of a member has connected with: jti → expiry."""
+
+    identity = ("member", "device")
+    member: int
+    device: str
+    jtis: dict[str, int]
+
+
+class FenceHead(Row, frozen=True):
+    """Index: the position of the last fence, under identity 0."""
+
+    identity = ("zero",)
+    zero: int
+    seq: int
+
+
+class Missing(Exception):
+    """A decision needs these facts first; it is run again when they are there."""
+
+    def __init__(self, wants: list[Want]) -> None:
+        super().__init__("facts to read first")
+        self.wants = wants
+
+
+class World:
+    """Facts by type and identity. None is a fact too: there is no such row.
+
+    Kept across batches only where this process is the store's one writer; a failed write must
+    `forget` everything. Bounded: beyond `limit` facts it forgets all of them.
+    """
+
+    def __init__(self, limit: int = 400_000) -> None:
+        self._limit = limit
+        self._size = 0
+        self.known: dict[type[Row], dict[Ident, Row | None]] = {}
+
+    def of(self, kind: type[R]) -> dict[Ident, R | None]:
+        """All known facts of one type."""
+        return self.known.setdefault(kind, {})  # type: ignore[return-value]
+
+    def learn(self, kind: type[Row], ident: Ident, row: Row | None) -> None:
+        """A fact as the store has it."""
+        known = self.of(kind)
+        if ident not in known:
+            self._size += 1
+        known[ident] = row
+
+    def forget(self) -> None:
+        """Everything is to be read anew."""
+        self.known.clear()
+        self._size = 0
+
+    def trim(self) -> None:
+        """Between batches: stay within the bound."""
+        if self._size > self._limit:
+            self.forget()
+
+    def apply(self, row: Row) -> None:
+        """A decision's new version of a row: later decisions see it, and so do the indexes."""
+        kind = type(row)
+        ident = row.ident
+        before = self.of(kind).get(ident)
+        self.learn(kind, ident, row)
+        if kind is Member:
+            assert isinstance(row, Member)
+            self.learn(Handle, row.id, Handle(row.id, row.key))
+        elif kind is Participant:
+            assert isinstance(row, Participant)
+            self._joined_or_left(row)
+        elif kind is Reaction:
+            assert isinstance(row, Reaction)
+            self._reacted(row, before)
+
+    def _joined_or_left(self, row: Participant) -> None:
+        roster = self.of(Roster).get(row.conversation)
+        if roster is not None:
+            roles = {m: role for m, role in roster.roles.items() if m != row.member or row.role}
+            if row.role:
+                roles[row.member] = row.role
+            self.learn(Roster, row.conversation, Roster(row.conversation, roles))
+        mine = self.of(Memberships).get(row.member)
+        if mine is not None and row.spans:
+            others = [key for key in mine.conversations if key != row.conversation]
+            now = sorted([*others, row.conversation]) if row.role else others
+            self.learn(Memberships, row.member, Memberships(row.member, now))
+
+    def _reacted(self, row: Reaction, before: Row | None) -> None:
+        known = self.of(Reactions).get(row.message)
+        if known is not None:
+            kept = [r for r in known.reactions if r is not before and r.ident != row.ident]
+            self.learn(Reactions, row.message, Reactions(row.message, [*kept, row]))
+
+

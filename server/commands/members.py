@@ -1,0 +1,212 @@
+"""Commands on the caller's own self: settings, presence, the ways to somebody, and connecting."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from server.commands import access, views
+from server.commands.command import MAX_INT, Command, MemberRef, Nothing, Params, other_than
+from server.commands.facts import Devices, FenceHead, Handle, Memberships
+from server.commands.outcome import Opened
+from server.commands.snapshot import Snapshot
+from server.commands.work import Work
+from server.domain import contact, relations
+from server.domain.rows import Conversation, DeviceToken, Member, Pair, Topic
+from server.errors import Unreachable
+
+Map = dict[str, Any]
+
+
+class Settings(Params, frozen=True):
+    """settings.set: those to change."""
+
+    receipts: bool | None = None
+    active_status: bool | None = None
+    inmail: bool | None = None
+    sponsored: bool | None = None
+    open_profile: bool | None = None
+
+
+def get_settings(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+    """All of the caller's settings."""
+    return views.settings(me)
+
+
+def set_settings(me: Member, p: Settings, work: Work) -> Map:
+    """Change some settings; the receipts switch holds from this instant, on every node."""
+    apply_settings(me, p, work)
+    return views.settings(work.need(Member, me.key))
+
+
+def apply_settings(member: Member, p: Settings, work: Work) -> None:
+    """Store a member's changed settings, and tell their devices and every node."""
+    given = {name: value for name in views.SETTINGS if (value := getattr(p, name)) is not None}
+    changed = replace(member, **given)
+    work.want((Topic, member.topic), (FenceHead, 0))
+    if changed == member:
+        return
+    work.put(changed)
+    work.emit(member.topic, "settings.changed", views.settings(changed), member=member.key)
+    if changed.receipts != member.receipts:
+        work.fence("switch", member.key, on=changed.receipts)
+
+
+class Presence(Params, frozen=True):
+    """presence.get."""
+
+    members: Annotated[list[MemberRef], Meta(max_length=50)]
+
+
+def presence(me: Member, p: Presence, snapshot: Snapshot) -> Map:
+    """Who may be asked about: connections, while both have their active status on.
+
+    Everybody else is answered as inactive. The connection fills in what it knows of the members
+    in `ask`, by wire id.
+    """
+    snapshot.want(*((Handle, member) for member in p.members))
+    rows = {member: access.named(member, snapshot) for member in p.members}
+    others = [row for row in rows.values() if row is not None]
+    snapshot.want(*((Pair, relations.ident(me.key, row.key)) for row in others))
+    visible: list[str] = []
+    for row in others:
+        if row.key == me.key:
+            visible.append(row.id)
+            continue
+        pair = snapshot.find(Pair, relations.ident(me.key, row.key))
+        open_now = relations.connected(pair) and contact.visible(row, pair)
+        if me.active_status and row.active_status and open_now:
+            visible.append(row.id)
+    return {"members": {member: {"active": False} for member in p.members}, "ask": visible}
+
+
+class Explain(Params, frozen=True):
+    """explain."""
+
+    to: MemberRef
+
+
+def explain(me: Member, p: Explain, snapshot: Snapshot) -> Map:
+    """Which ways lead to a member, what each costs, and what would open it."""
+    other_than(me, p.to, "to")
+    other = access.reachable(p.to, snapshot)
+    pair = snapshot.find(Pair, relations.ident(me.key, other.key))
+    ways = contact.ways(me, other, pair)
+    if ways is None:
+        raise Unreachable
+    return {"ways": [msgspec.structs.asdict(way) for way in ways]}
+
+
+Position = Annotated[int, Meta(ge=0, le=MAX_INT)]
+
+
+class Connect(Params, frozen=True):
+    """connect: the first frame. The connection has verified `token` before this is decided."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=8192)]
+    device: Annotated[str, Meta(min_length=1, max_length=64)] = "default"
+    resume: dict[str, Position] | None = None
+    epoch: Annotated[str, Meta(max_length=64)] | None = None
+    resume_more: bool = False
+
+
+def connect(me: Member, p: Connect, work: Work) -> Map:
+    """Read what a session may attach to: its topics with their heads, in one moment."""
+    work.want(
+        (Topic, me.topic), (Memberships, me.key), (FenceHead, 0), (Devices, (me.key, p.device))
+    )
+    memberships = work.need(Memberships, me.key)
+    work.want(*((Conversation, key) for key in memberships.conversations))
+    several = [work.need(Conversation, key).topic for key in memberships.conversations]
+    work.want(*((Topic, key) for key in several))
+    topics = [work.need(Topic, key) for key in (me.topic, *several)]
+    heads = {topic.name: topic.head for topic in topics}
+    work.opened = Opened(
+        member=me.id,
+        topics=heads,
+        floors={topic.name: topic.floor for topic in topics},
+        receipts=me.receipts,
+        fence=work.need(FenceHead, 0).seq,
+    )
+    _register(me, p.device, work)
+    return {"member": me.id, "epoch": work.deployment.epoch, "topics": heads}
+
+
+def _register(me: Member, device: str, work: Work) -> None:
+    """Remember that a device has used this token, for the day that the device is revoked."""
+    caller = work.caller
+    known = work.need(Devices, (me.key, device))
+    if caller.jti not in known.jtis:
+        work.put(DeviceToken(me.key, device, caller.jti, caller.expires_ms))
+        jtis = {**known.jtis, caller.jti: caller.expires_ms}
+        current = {name: end for name, end in jtis.items() if end > work.now_ms}
+        work.put(Devices(me.key, device, current))
+
+
+class Refresh(Params, frozen=True):
+    """refresh: a new token for the same member, before the old one ends."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
+def refresh(me: Member, p: Refresh, work: Work) -> Map:
+    """The new token counts: the connection goes on with it."""
+    work.want((Devices, (me.key, work.caller.device)))
+    _register(me, work.caller.device, work)
+    return {"expires_at": work.caller.expires_ms}
+
+
+class Resume(Params, frozen=True):
+    """resume: further topics after `connect` with `resume_more`."""
+
+    topics: dict[str, Position]
+    more: bool = False
+
+
+def by_connection(me: Member, p: Params, work: Work) -> Map:
+    """Answered by the connection itself, which alone knows its state."""
+    raise AssertionError("a session command reached the store")
+
+
+COMMANDS = (
+    Command(
+        name="connect", params=Connect, run=connect, kind="write", rate="connect", http=False,
+        locks=("member:caller",), doc="Begin a session: the first frame, within 10 s.",
+        result={"session": "its id", "member": "who the token names", "epoch": "the store's",
+                "topics": "the session's topics with their heads", "reset": "read these anew",
+                "ping_s": "25", "now": "ms", "expires_at": "ms", "limits": "this server's"},
+    ),
+    Command(
+        name="refresh", params=Refresh, run=refresh, kind="write", rate="connect", http=False,
+        locks=("member:caller",), doc="Go on with a new token.", result={"expires_at": "ms"},
+    ),
+    Command(
+        name="resume", params=Resume, run=by_connection, kind="session", rate="connect",
+        http=False, doc="Resume further topics.", result={"topics": "heads", "reset": "topics"},
+    ),
+    Command(
+        name="ping", params=Nothing, run=by_connection, kind="session", rate="read", http=False,
+        doc="Show life where WebSocket pings cannot be sent.", result={"now": "ms"},
+    ),
+    Command(
+        name="settings.get", params=Nothing, run=get_settings, kind="read", rate="read",
+        doc="One's settings.", result={"…": "All settings."},
+    ),
+    Command(
+        name="settings.set", params=Settings, run=set_settings, kind="write", rate="change",
+        locks=("member:caller",), doc="Change settings.", result={"…": "All settings."},
+    ),
+    Command(
+        name="presence.get", params=Presence, run=presence, kind="read", rate="read",
+        doc="Who of up to 50 members is active: connections only, reciprocal.",
+        result={"members": "{id: {active, last_active?}}"},
+    ),
+    Command(
+        name="explain", params=Explain, run=explain, kind="read", rate="read",
+        doc="The ways to reach a member.", result={"ways": "[{kind, allowed, cost, needs}]"},
+        errors=("unreachable",),
+    ),
+)  # fmt: skip

@@ -1,0 +1,479 @@
+"""Commands on messages: send, edit, delete, react, and the signals that go with reading and
+typing. Each is decided from the rows under the locked topics; the kind is the server's to decide.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from server.commands import access, creations, views
+from server.commands.command import (
+    MAX_INT,
+    ClientId,
+    Command,
+    Id,
+    MemberRef,
+    Params,
+    Seq,
+    client_id,
+    emoji,
+    other_than,
+    text,
+)
+from server.commands.facts import FenceHead, Handle, Reactions, Roster
+from server.commands.work import Facts, Work
+from server.domain import contact, conversations, relations
+from server.domain.rows import (
+    Conversation,
+    Creation,
+    Member,
+    Message,
+    Pair,
+    Participant,
+    Reaction,
+    Revision,
+    Topic,
+)
+from server.errors import Invalid, Refused, Unreachable
+
+Map = dict[str, Any]
+BOTH = ("member:caller", "member:other or conversation")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation as its caller stands in it, found and authorised by `place`."""
+
+    row: Conversation
+    mine: Participant
+    view: conversations.View
+    topics: tuple[int, ...]
+    other: Member | None = None  # of a one_to_one
+    pair: Pair | None = None
+
+    @property
+    def of_two(self) -> bool:
+        """Whether this is a one_to_one, whose events go to both members' topics."""
+        return self.row.kind == conversations.ONE_TO_ONE
+
+
+def place(me: Member, key: int | None, facts: Facts) -> Place:
+    """The conversation of this key, if the caller is or was in it. Raises `Unreachable`."""
+    if key is None:
+        raise Unreachable
+    facts.want((Conversation, key), (Participant, (key, me.key)))
+    row = facts.find(Conversation, key)
+    mine = facts.find(Participant, (key, me.key))
+    if row is None or mine is None:
+        raise Unreachable
+    view = conversations.view(row, mine)
+    if view is None:
+        raise Unreachable
+    if row.kind != conversations.ONE_TO_ONE:
+        return Place(row=row, mine=mine, view=view, topics=(row.topic,))
+    pair_of = (row.low, row.high)
+    other_key = row.high if me.key == row.low else row.low
+    facts.want((Pair, pair_of), (Member, other_key))
+    pair = facts.find(Pair, pair_of)
+    other = facts.find(Member, other_key)
+    assert other is not None
+    topics = (me.topic, other.topic)
+    return Place(row=row, mine=mine, view=view, topics=topics, other=other, pair=pair)
+
+
+def writable(me: Member, where: Place) -> str:
+    """The kind that a message from the caller has here now. Raises `Unreachable` if none."""
+    if not where.view.current:
+        raise Unreachable
+    if where.row.kind != conversations.ONE_TO_ONE:
+        return "direct"
+    way = contact.way(me, where.other, where.pair)
+    if way is None:
+        raise Unreachable
+    return way.kind
+
+
+def seen_message(me: Member, message_id: str, facts: Facts) -> tuple[Message, Place]:
+    """A message that the caller may see, and where it is. Raises `Unreachable`."""
+    key = facts.ids.message_key(message_id)
+    row = facts.find(Message, key) if key is not None else None
+    if row is None:
+        raise Unreachable
+    where = place(me, row.conversation, facts)
+    if not where.view.sees_seq(row.seq):
+        raise Unreachable
+    return row, where
+
+
+def counted(where: Place, facts: Facts) -> bool:
+    """Whether the conversation is so large that reactions are counts."""
+    if where.of_two:
+        return False
+    roster = facts.find(Roster, where.row.key)
+    return roster is not None and len(roster.roles) > facts.policy.signals_up_to
+
+
+class Send(Params, frozen=True):
+    """message.send: `to` a member or into a `conversation`, exactly one of the two."""
+
+    body: str
+    client_id: ClientId
+    to: MemberRef | None = None
+    conversation: Id | None = None
+    subject: str | None = None
+    reply_to: Id | None = None
+    mentions: Annotated[list[MemberRef], Meta(max_length=1000)] = []
+    max_cost: Annotated[int, Meta(ge=0, le=MAX_INT)] = 0
+
+
+def _sent(row: Message, work: Work, *, duplicate: bool) -> Map:
+    return {
+        "conversation": work.ids.conversation(row.conversation),
+        "message": work.ids.message(row.key),
+        "seq": row.seq,
+        "kind": row.kind,
+        "sent_at": row.sent_at,
+        "duplicate": duplicate,
+    }
+
+
+def _first_to(me: Member, to: str, work: Work) -> Place:
+    """The place that a message to a member goes to; a new one_to_one where there is none."""
+    other = access.reachable(to, work)
+    pair = work.find(Pair, relations.ident(me.key, other.key))
+    if pair is not None and pair.conversation:
+        return place(me, pair.conversation, work)
+    if contact.way(me, other, pair) is None or pair is None:
+        raise Unreachable
+    row, mine = open_one_to_one(me, other, pair, work)
+    topics = (me.topic, other.topic)
+    return Place(
+        row=row, mine=mine, view=conversations.EVERYTHING, topics=topics, other=other, pair=pair
+    )
+
+
+def open_one_to_one(
+    me: Member, other: Member, pair: Pair, work: Work
+) -> tuple[Conversation, Participant]:
+    """Make the pair's one conversation, and both parts in it."""
+    row = Conversation(
+        work.new_key(), conversations.ONE_TO_ONE, 0, pair.low, pair.high, work.now_ms, me.key,
+        active_ms=work.now_ms,
+    )  # fmt: skip
+    mine = Participant(row.key, me.key, "participant", [])
+    work.put(row)
+    work.put(mine)
+    work.put(Participant(row.key, other.key, "participant", []))
+    work.put(replace(pair, conversation=row.key))
+    return row, mine
+
+
+def send(me: Member, p: Send, work: Work) -> Map:
+    """Decide and store one message; the kind and cost are the rulebook's."""
+    if (p.to is None) == (p.conversation is None):
+        raise Invalid("Give exactly one of to and conversation.", field="to")
+    text(p.body, work.policy.body_characters, "body")
+    if p.subject is not None:
+        text(p.subject, work.policy.subject_characters, "subject", empty=True)
+    if len(p.mentions) > work.policy.mentions_per_message:
+        raise Invalid("Too many mentions.", field="mentions")
+    client_id(p.client_id)
+    creation = (Creation, (me.key, p.client_id))
+    if p.to is not None:
+        other_than(me, p.to, "to")
+        work.want(creation, (Topic, me.topic), (Handle, p.to))
+    else:
+        work.want(creation, (Topic, me.topic))
+    made = creations.made(me, p.client_id, "message.send", p, work)
+    if made is not None:
+        return _sent(work.need(Message, made), work, duplicate=True)
+    if p.to is not None:
+        where = _first_to(me, p.to, work)
+    else:
+        where = place(me, work.ids.conversation_key(p.conversation or ""), work)
+    kind = writable(me, where)
+    work.want(*((Topic, key) for key in where.topics))
+    reply_to = 0
+    if p.reply_to is not None:
+        answered, there = seen_message(me, p.reply_to, work)
+        if there.row.key != where.row.key:
+            raise Unreachable
+        reply_to = answered.key
+    row = Message(
+        work.new_key(), where.row.key, where.row.seq + 1, me.key, kind, p.body, p.client_id,
+        work.now_ms, subject=p.subject or "", reply_to=reply_to,
+        mentions=_mentioned(p.mentions, where, work) if p.mentions else [],
+    )  # fmt: skip
+    creations.remember(me, p.client_id, "message.send", p, row.key, work)
+    work.put(
+        replace(where.row, seq=row.seq, last_message=row.key, active_ms=work.now_ms)
+    )
+    work.put(row)
+    data = views.message(row, work)
+    for topic in where.topics:
+        work.emit(topic, "message.created", data, conversation=row.conversation, message=row.key)
+    return _sent(row, work, duplicate=False)
+
+
+def _mentioned(mentions: list[str], where: Place, work: Work) -> list[int]:
+    """The participants among those mentioned; anybody else is ignored without a word."""
+    inside = (
+        {where.row.low, where.row.high}
+        if where.of_two
+        else work.need(Roster, where.row.key).roles.keys()
+    )
+    work.want(*((Handle, member) for member in mentions))
+    rows = (access.named(member, work) for member in dict.fromkeys(mentions))
+    return [row.key for row in rows if row is not None and row.key in inside]
+
+
+class Edit(Params, frozen=True):
+    """message.edit: the whole new text."""
+
+    message: Id
+    body: str
+
+
+def _own(me: Member, row: Message, work: Work) -> None:
+    """Raises `Refused` unless the caller sent it and the window is open."""
+    if row.sender != me.key:
+        raise Refused("not_sender", "Only its sender can do that.")
+    if row.deleted_at:
+        raise Refused("deleted", "The message is deleted.")
+    if not conversations.changeable(row, work.now_ms, work.policy):
+        raise Refused("edit_window", "It is too late to change this message.")
+
+
+def _changed(row: Message, where: Place, before: Message | None, name: str, work: Work) -> Map:
+    """Store a message's new text and tell everybody who may see it."""
+    work.want((Reactions, row.key), *((Topic, key) for key in where.topics))
+    pos = 0 if where.of_two else work.need(Topic, where.row.topic).head + 1
+    work.put(row)
+    if before is not None:
+        work.put(Revision(row.key, row.rev, pos, before.body, before.edited_at))
+    data = views.message_now(row, work, counted=counted(where, work))
+    for topic in where.topics:
+        work.emit(topic, name, data, conversation=row.conversation, message=row.key)
+    return data
+
+
+def edit(me: Member, p: Edit, work: Work) -> Map:
+    """Replace the text of one's own message within 60 minutes; it is marked as edited."""
+    text(p.body, work.policy.body_characters, "body")
+    row, where = seen_message(me, p.message, work)
+    writable(me, where)
+    _own(me, row, work)
+    edited = replace(row, body=p.body, rev=row.rev + 1, edited_at=work.now_ms)
+    return _changed(edited, where, row, "message.edited", work)
+
+
+class Delete(Params, frozen=True):
+    """message.delete: for everyone."""
+
+    message: Id
+
+
+def delete(me: Member, p: Delete, work: Work) -> Map:
+    """Leave a tombstone of one's own message within 60 minutes; the original is kept unseen."""
+    row, where = seen_message(me, p.message, work)
+    if not where.view.current or (where.other and not contact.visible(where.other, where.pair)):
+        raise Unreachable
+    if row.sender == me.key and row.deleted_at:
+        return views.message(row, work)
+    _own(me, row, work)
+    gone = replace(row, body="", subject="", mentions=[], rev=row.rev + 1, deleted_at=work.now_ms)
+    return _changed(gone, where, row, "message.deleted", work)
+
+
+class React(Params, frozen=True):
+    """message.react and message.unreact."""
+
+    message: Id
+    emoji: Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
+    emoji(p.emoji)
+    row, where = seen_message(me, p.message, work)
+    writable(me, where)
+    if row.deleted_at:
+        raise Refused("deleted", "The message is deleted.")
+    many = counted(where, work)
+    known = work.find(Reactions, row.key)
+    rows = list(known.reactions) if known is not None else []
+    work.want(*((Member, r.member) for r in rows), *((Topic, key) for key in where.topics))
+    mine = [r for r in views.present(rows) if r.member == me.key]
+    old = next((r for r in mine if r.emoji == p.emoji), None)
+    if (old is not None) != on:
+        if on and len(mine) >= work.policy.reactions_per_member:
+            raise Refused("reactions_per_member", "That is enough reactions to one message.")
+        row = replace(row, rev=row.rev + 1)
+        if old is None:
+            new = Reaction(row.key, me.key, p.emoji, row.rev)
+        else:
+            new = replace(old, removed_rev=row.rev)
+        rows = [r for r in rows if r is not old] + [new]
+        pos = 0 if where.of_two else work.need(Topic, where.row.topic).head + 1
+        work.put(row)
+        work.put(new)
+        work.put(Revision(row.key, row.rev, pos))
+        data = views.reacted(row, me.key, rows, work)
+        for topic in where.topics:
+            work.emit(
+                topic, "message.reacted", data,
+                conversation=row.conversation, message=row.key, member=me.key,
+            )  # fmt: skip
+    return {"reactions": views.reactions(views.present(rows), work, counted=many)}
+
+
+def react(me: Member, p: React, work: Work) -> Map:
+    """Add one emoji of one's own."""
+    return _react(me, p, work, on=True)
+
+
+def unreact(me: Member, p: React, work: Work) -> Map:
+    """Take one emoji of one's own back."""
+    return _react(me, p, work, on=False)
+
+
+class Read(Params, frozen=True):
+    """receipt.read: seen up to this sequence number."""
+
+    conversation: Id
+    seq: Seq
+
+
+def _audience(me: Member, where: Place, work: Work) -> int | None:
+    """The topic that a signal of the caller's goes to, or None where nobody may have one.
+
+    rules: one switch, reciprocal; nothing above 50 participants or between who cannot write.
+    """
+    if not me.receipts or not where.view.current:
+        return None
+    if where.other is None:
+        roster = work.need(Roster, where.row.key)
+        small = conversations.has_signals(len(roster.roles), work.policy)
+        return where.row.topic if small else None
+    if contact.way(me, where.other, where.pair) is None or not where.other.receipts:
+        return None
+    return where.other.topic
+
+
+def read(me: Member, p: Read, work: Work) -> Map:
+    """Move one's own watermark forward; with the switch on, and where receipts are, show it."""
+    where = place(me, work.ids.conversation_key(p.conversation), work)
+    work.want((Topic, me.topic), (FenceHead, 0), *((Topic, key) for key in where.topics))
+    audience = _audience(me, where, work)
+    last = where.row.seq if where.view.seq < 0 else where.view.seq
+    mine = where.mine
+    seq = min(p.seq, last)
+    if seq > mine.read:
+        mine = replace(mine, read=seq)
+        data = {"conversation": p.conversation, "read": seq}
+        work.emit(
+            me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq}
+        )
+    # Shown only by reading now, with the switch on: what was read before stays unsaid.
+    shows = me.receipts and _may_show(me, where, work)
+    if shows and seq > mine.shown and seq > where.mine.read:
+        mine = replace(mine, shown=seq, shown_ms=work.now_ms)
+        if audience is not None:
+            work.signal(
+                audience,
+                "receipt.read",
+                {"conversation": p.conversation, "member": me.id, "seq": seq,
+                 "seen_at": work.now_ms},
+                me.id,
+            )  # fmt: skip
+    if mine is not where.mine:
+        work.put(mine)
+    return {"read": mine.read}
+
+
+def _may_show(me: Member, where: Place, work: Work) -> bool:
+    """Whether reading here is shown at all, whoever has their switch on."""
+    if not where.view.current:
+        return False
+    if where.other is not None:
+        return contact.way(me, where.other, where.pair) is not None
+    roster = work.need(Roster, where.row.key)
+    return conversations.has_signals(len(roster.roles), work.policy)
+
+
+class Typing(Params, frozen=True):
+    """typing.start and typing.stop."""
+
+    conversation: Id
+
+
+def _typing(me: Member, p: Typing, work: Work, name: str) -> Map:
+    where = place(me, work.ids.conversation_key(p.conversation), work)
+    writable(me, where)
+    work.want((FenceHead, 0), *((Topic, key) for key in where.topics))
+    audience = _audience(me, where, work)
+    if audience is not None:
+        lasts = work.policy.typing_ms if name == "typing.started" else 0
+        data: Map = {"conversation": p.conversation, "member": me.id}
+        if lasts:
+            data["expires_in_ms"] = lasts
+        work.signal(audience, name, data, me.id, lasts)
+    return {}
+
+
+def typing_start(me: Member, p: Typing, work: Work) -> Map:
+    """Say that one is typing: lasts 6 s unless renewed, is never stored."""
+    return _typing(me, p, work, "typing.started")
+
+
+def typing_stop(me: Member, p: Typing, work: Work) -> Map:
+    """Say that one has stopped typing."""
+    return _typing(me, p, work, "typing.stopped")
+
+
+_MESSAGE = {"…": "The message, whole."}
+COMMANDS = (
+    Command(
+        name="message.send", params=Send, run=send, kind="write", rate="send", locks=BOTH,
+        doc="Send a message to a member, or into a conversation.",
+        result={"conversation": "its id", "message": "the message's id",
+                "seq": "its number in the conversation", "kind": "how it was allowed: direct, …",
+                "sent_at": "ms", "duplicate": "whether this client_id had sent it before"},
+        errors=("unreachable", "client_id_reused", "costs_credit", "refused"),
+    ),
+    Command(
+        name="message.edit", params=Edit, run=edit, kind="write", rate="change", locks=BOTH,
+        doc="Replace the text of one's own message, within 60 minutes.",
+        result=_MESSAGE, errors=("unreachable", "refused"),
+    ),
+    Command(
+        name="message.delete", params=Delete, run=delete, kind="write", rate="change", locks=BOTH,
+        doc="Delete one's own message for everyone, within 60 minutes.",
+        result={"…": "The tombstone, with deleted_at."}, errors=("unreachable", "refused"),
+    ),
+    Command(
+        name="message.react", params=React, run=react, kind="write", rate="change", locks=BOTH,
+        doc="Add an emoji to a message.",
+        result={"reactions": "all of the message's"}, errors=("unreachable", "refused"),
+    ),
+    Command(
+        name="message.unreact", params=React, run=unreact, kind="write", rate="change", locks=BOTH,
+        doc="Take an emoji back.",
+        result={"reactions": "all of the message's"}, errors=("unreachable", "refused"),
+    ),
+    Command(
+        name="receipt.read", params=Read, run=read, kind="write", rate="signal", locks=BOTH,
+        doc="Mark a conversation read up to a message; never moves back.",
+        result={"read": "the watermark now"}, errors=("unreachable",),
+    ),
+    Command(
+        name="typing.start", params=Typing, run=typing_start, kind="write", rate="signal",
+        locks=BOTH, doc="Say that one is typing, for 6 s.", result={}, errors=("unreachable",),
+    ),
+    Command(
+        name="typing.stop", params=Typing, run=typing_stop, kind="write", rate="signal",
+        locks=BOTH, doc="Say that one has stopped typing.", result={}, errors=("unreachable",),
+    ),
+)  # fmt: skip

@@ -1,0 +1,269 @@
+"""The operator's commands: members, connections, tokens' end. Given with the admin key.
+
+Unlike members, the operator is told plainly when something does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
+
+from server.commands import access
+from server.commands.command import Command, Id, MemberRef, Params
+from server.commands.connections import connect_pair, part
+from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster
+from server.commands.members import Settings, apply_settings
+from server.commands.messages import place
+from server.commands.rosters import end_part
+from server.commands.snapshot import Snapshot
+from server.commands.work import Work
+from server.domain import relations
+from server.domain.ids import member_topic
+from server.domain.rows import Member, Pair, Refusal, Topic
+from server.errors import Invalid, Refused
+
+Map = dict[str, Any]
+Plan = Literal["basic", "career", "business", "sales_navigator", "recruiter_lite"]
+Words = Annotated[str, Meta(max_length=200)]
+
+
+class PutMember(Params, frozen=True):
+    """member.put: the whole member; settings that are not given stay as they are."""
+
+    id: MemberRef
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    headline: Words = ""
+    avatar: Annotated[str, Meta(max_length=2000)] = ""
+    plan: Plan = "basic"
+    facets: dict[str, Annotated[list[Words], Meta(max_length=100)]] = {}
+    settings: Settings = Settings()
+
+
+def put_member(operator: None, p: PutMember, work: Work) -> Map:
+    """Make a member, or change one."""
+    if p.avatar and not p.avatar.startswith(("https://", "http://")):
+        raise Invalid("avatar is no http address.", field="avatar")
+    if len(p.facets) > 20:
+        raise Invalid("facets has more than 20 entries.", field="facets")
+    work.want((Handle, p.id), (FenceHead, 0))
+    words: Map = {"name": p.name, "headline": p.headline, "avatar": p.avatar, "plan": p.plan,
+                  "facets": p.facets}  # fmt: skip
+    known = access.named(p.id, work)
+    if known is not None:
+        row = replace(known, **words)
+        work.want((Topic, row.topic))
+        if row != known:
+            work.put(row)
+        apply_settings(row, p.settings, work)
+        return {"id": p.id}
+    topic, refused = _succession(p.id, work)
+    given = {k: v for k, v in msgspec.structs.asdict(p.settings).items() if v is not None}
+    work.put(
+        Member(key=work.new_key(), id=p.id, topic=topic, refused_until_us=refused, **words, **given)
+    )
+    return {"id": p.id}
+
+
+def _succession(member: str, work: Work) -> tuple[int, int]:
+    """The topic key, and until when tokens are refused, for a member made (anew) under this id.
+
+    Someone made anew is another member: the one before gives up the id, and the topic goes on
+    from its head, so that an old client's position can never be mistaken for a new one.
+    """
+    work.want((Named, member_topic(member)))
+    before = work.need(Handle, member).member
+    if before:
+        gone = work.need(Member, before)
+        work.put(replace(gone, id=f"deleted.{work.ids.message(gone.key)}", topic=0))
+        return gone.topic, gone.refused_until_us
+    topic = Topic(work.new_key(), member_topic(member))
+    work.put(topic)
+    return topic.key, 0
+
+
+def _known(member: str, field: str, work: Work) -> Member:
+    work.want((Handle, member))
+    row = access.named(member, work)
+    if row is None:
+        raise Invalid(f"{field}: there is no such member.", field=field)
+    return row
+
+
+class OneMember(Params, frozen=True):
+    """A command about one member."""
+
+    id: MemberRef
+
+
+def delete_member(operator: None, p: OneMember, work: Work) -> Map:
+    """End a member: sessions and tokens at once; their connections and parts follow as a job."""
+    row = _known(p.id, "id", work)
+    work.want((FenceHead, 0))
+    work.put(replace(row, alive=False, refused_until_us=work.now_us))
+    work.fence("revoked", row.key)
+    return {}
+
+
+class Part(Params, frozen=True):
+    """A step of a deletion's job: end what is between a deleted member and one conversation or
+    one other member."""
+
+    member: int
+    conversation: int = 0
+    other: int = 0
+
+
+def part_deleted(operator: None, p: Part, work: Work) -> Map:
+    """One idempotent step of a deletion, behind live sends."""
+    gone = work.need(Member, p.member)
+    if p.conversation:
+        where = place(gone, p.conversation, work)
+        work.want((Roster, where.row.key), (FenceHead, 0))
+        roster = work.need(Roster, where.row.key)
+        if gone.key in roster.roles and not where.of_two:
+            work.want((Topic, where.row.topic), (Topic, gone.topic), (Memberships, gone.key))
+            end_part(where, roster, gone, "left", work)
+        return {}
+    other = work.need(Member, p.other)
+    work.want(
+        (Pair, relations.ident(gone.key, other.key)),
+        (Topic, gone.topic),
+        (Topic, other.topic),
+        (FenceHead, 0),
+    )
+    pair = work.find(Pair, relations.ident(gone.key, other.key))
+    if pair is not None:
+        work.put(replace(part(gone, other, pair, work), low_invitation=0, high_invitation=0))
+    return {}
+
+
+class Connection(Params, frozen=True):
+    """connection.put and connection.delete."""
+
+    a: MemberRef
+    b: MemberRef
+
+
+def _two(p: Connection, work: Work) -> tuple[Member, Member, Pair]:
+    if p.a == p.b:
+        raise Invalid("b is the same member as a.", field="b")
+    work.want((Handle, p.a), (Handle, p.b), (FenceHead, 0))
+    a, b = _known(p.a, "a", work), _known(p.b, "b", work)
+    ident = relations.ident(a.key, b.key)
+    work.want((Pair, ident), (Topic, a.topic), (Topic, b.topic))
+    pair = work.find(Pair, ident)
+    return a, b, pair if pair is not None else relations.new(a.key, b.key)
+
+
+def put_connection(operator: None, p: Connection, work: Work) -> Map:
+    """Connect two members; a block between them stands."""
+    a, b, pair = _two(p, work)
+    if relations.blocked(pair):
+        raise Refused("blocked", "One of them blocks the other.")
+    if not relations.connected(pair):
+        connect_pair(a, b, pair, work)
+    return {}
+
+
+def delete_connection(operator: None, p: Connection, work: Work) -> Map:
+    """End the connection of two members."""
+    part(*_two(p, work), work)
+    return {}
+
+
+class Revoke(Params, frozen=True):
+    """session.revoke: all of a member's sessions, or one device's."""
+
+    member: MemberRef
+    device: Id | None = None
+
+
+def revoke(operator: None, p: Revoke, work: Work) -> Map:
+    """End sessions, and refuse for good the tokens they could come back with."""
+    row = _known(p.member, "member", work)
+    work.want((FenceHead, 0))
+    if p.device is None:
+        work.put(replace(row, refused_until_us=work.now_us))
+        work.fence("revoked", row.key)
+        return {}
+    work.want((Devices, (row.key, p.device)))
+    for jti, expires in work.need(Devices, (row.key, p.device)).jtis.items():
+        work.put(Refusal(row.key, jti, expires))
+    if not row.devices_revoked:
+        work.put(replace(row, devices_revoked=True))
+    work.fence("revoked", row.key, device=p.device)
+    return {}
+
+
+class Issue(Params, frozen=True):
+    """token.issue; `ttl` in seconds."""
+
+    member: MemberRef
+    ttl: Annotated[int, Meta(ge=1, le=86_400)] = 86_400
+
+
+def issue(operator: None, p: Issue, snapshot: Snapshot) -> Map:
+    """Check that the member exists; whoever holds the signing key then makes the token."""
+    if access.named(p.member, snapshot) is None:
+        raise Invalid("member: there is no such member.", field="member")
+    return {}
+
+
+class Batch(Params, frozen=True):
+    """batch: up to 1,000 commands, in order, each by itself."""
+
+    commands: Annotated[list[dict[str, Any]], Meta(max_length=1000)]
+
+
+def batch(operator: None, p: Batch, work: Work) -> Map:
+    """Unrolled where commands come in, so that each has its own transaction."""
+    raise AssertionError("a batch reached the store")
+
+
+OPERATOR = ("member:named",)
+COMMANDS = (
+    Command(
+        name="member.put", params=PutMember, run=put_member, kind="write", rate="none",
+        operator=True, locks=OPERATOR, doc="Make or change a member.", result={"id": "the id"},
+    ),
+    Command(
+        name="member.delete", params=OneMember, run=delete_member, kind="write", rate="none",
+        operator=True, locks=OPERATOR, doc="End a member, their sessions and tokens.", result={},
+    ),
+    Command(
+        name="connection.put", params=Connection, run=put_connection, kind="write", rate="none",
+        operator=True, locks=("member:a", "member:b"), doc="Connect two members.", result={},
+        errors=("refused",),
+    ),
+    Command(
+        name="connection.delete", params=Connection, run=delete_connection, kind="write",
+        rate="none", operator=True, locks=("member:a", "member:b"), doc="Part two members.",
+        result={},
+    ),
+    Command(
+        name="token.issue", params=Issue, run=issue, kind="read", rate="none", operator=True,
+        doc="A token for a member.", result={"token": "a JWT"}, errors=("refused",),
+    ),
+    Command(
+        name="session.revoke", params=Revoke, run=revoke, kind="write", rate="none",
+        operator=True, locks=OPERATOR, doc="End a member's sessions and refuse their tokens.",
+        result={},
+    ),
+    Command(
+        name="batch", params=Batch, run=batch, kind="session", rate="none", operator=True,
+        doc="Up to 1,000 commands in order, each by itself.",
+        result={"results": "[{result} or {error}]"},
+    ),
+)  # fmt: skip
+
+# A deletion's job goes through the same transaction as everything else, but nobody may call it.
+INTERNAL = (
+    Command(
+        name="member.part", params=Part, run=part_deleted, kind="write", rate="none",
+        operator=True, locks=("member:gone", "member:other or conversation"),
+        doc="A step of a deletion.", result={},
+    ),
+)  # fmt: skip

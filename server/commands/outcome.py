@@ -1,0 +1,94 @@
+"""What a command came to: the values that pass from a decision to the hub and the caller.
+
+Made by `Work` inside the transaction, given out by the store after the commit, in order of
+commit. The hub applies fences, delivers events and signals, and only then is the answer sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from server.domain.rows import Fence
+from server.errors import CommandError
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event with its position, as it goes to the sessions of its topic's audience.
+
+    `ended` are the members whose access to this topic ends with the event: it is applied before
+    the event is delivered, so they do not get it.
+    """
+
+    topic: str
+    pos: int
+    name: str
+    data: dict[str, Any]
+    ended: tuple[str, ...] = ()
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """An event without a position, for the sessions of those whose receipts switch is on.
+
+    Never to sessions of `sender`. `roster` is the position in the topic, and `fence` the last
+    fence, that the decision knew: a hub that knows of a later end of access drops it.
+    """
+
+    topic: str
+    name: str
+    data: dict[str, Any]
+    sender: str
+    fence: int
+    roster: int
+    lasts_ms: int = 0
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What a session may attach to: topic names with their heads, and what the hub keeps of it."""
+
+    member: str
+    topics: dict[str, int]
+    floors: dict[str, int]
+    receipts: bool
+    fence: int
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who gives a command: a member by a verified token, or the operator (`member` is "")."""
+
+    member: str
+    issued_us: int = 0
+    jti: str = ""
+    device: str = ""
+    expires_ms: int = 0
+
+    @property
+    def operator(self) -> bool:
+        """Whether this is the operator, by the admin key."""
+        return not self.member
+
+
+class Call(msgspec.Struct):
+    """One validated command on its way through the house, and where its outcome goes.
+
+    `done` is called on the event loop's thread, in order of commit, after the hub has applied
+    the outcome.
+    """
+
+    caller: Caller
+    cmd: str
+    params: Any
+    done: Callable[[Outcome], None]
+
+
+class Outcome(msgspec.Struct):
+    """A command's result or error, and what it publishes."""
+
+    result: dict[str, Any] | None = None
+    error: CommandError | None = None
+    events: list[Event] = []
+    signals: list[Signal] = []
+    fences: list[Fence] = []
+    opened: Opened | None = None

@@ -1,0 +1,234 @@
+"""Reads of conversations: the inbox, one conversation, its history. Answered from one snapshot.
+
+To whoever's access has ended, everything is answered as of their last position.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from server.commands import views
+from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
+from server.commands.facts import Reactions, Roster
+from server.commands.messages import Place, counted, place
+from server.commands.snapshot import Snapshot
+from server.domain import contact, conversations
+from server.domain.rows import Conversation, Member, Message, Participant, Topic
+from server.errors import Invalid
+
+Map = dict[str, Any]
+
+
+def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot) -> list[Map]:
+    """These messages as their reader sees them, reactions and all."""
+    snapshot.want(
+        *((Reactions, row.key) for row in rows),
+        *((Member, row.sender) for row in rows),
+        *((Member, key) for row in rows for key in row.mentions),
+    )
+    many = counted(where, snapshot)
+    changes = {}
+    if where.view.pos >= 0:
+        changes = snapshot.revisions([row.key for row in rows if row.rev], where.view.pos)
+    out = []
+    for row in rows:
+        then = conversations.as_of(row, changes.get(row.key, []), max(where.view.pos, 0))
+        known = snapshot.find(Reactions, row.key)
+        reacted = conversations.reactions_as_of(known.reactions if known else [], then.rev)
+        snapshot.want(*((Member, r.member) for r in reacted))
+        out.append(views.message(then, snapshot, reacted, counted=many))
+    return out
+
+
+def _at(me: Member, where: Place, snapshot: Snapshot) -> Map:
+    """The positions at which this was read; of a conversation that one has left, the last."""
+    at = snapshot.heads([me.topic, *([where.row.topic] if where.row.topic else [])])
+    if where.view.pos >= 0:
+        topic = snapshot.find(Topic, where.row.topic)
+        assert topic is not None
+        at[topic.name] = where.view.pos
+    return at
+
+
+def _shown(me: Member, other: Member, part: Participant, where: Place, snapshot: Snapshot) -> bool:
+    """Whether a participant's receipt is for the reader to see: the switch is reciprocal."""
+    if not (me.receipts and other.receipts and part.shown) or not where.view.current:
+        return False
+    if where.other is not None:
+        return contact.way(me, where.other, where.pair) is not None
+    roster = snapshot.find(Roster, where.row.key)
+    return roster is not None and conversations.has_signals(len(roster.roles), snapshot.policy)
+
+
+def _conversation(
+    me: Member, where: Place, unread: int, snapshot: Snapshot
+) -> Map:
+    row, mine, view = where.row, where.mine, where.view
+    last_seq = row.seq if view.seq < 0 else view.seq
+    newest = snapshot.messages(row.key, 0, last_seq + 1, 1, newest=True) if last_seq else []
+    visible = [message for message in newest if view.sees_seq(message.seq)]
+    shown_last = _messages(me, where, visible, snapshot)
+    title = row.title if view.pos < 0 else snapshot.title_at(row, view.pos)
+    out: Map = {
+        "id": snapshot.ids.conversation(row.key),
+        "kind": row.kind,
+        "title": title,
+        "last": shown_last[0] if shown_last else None,
+        "seq": last_seq,
+        "read": mine.read,
+        "unread": unread,
+        "state": "open" if view.current else "closed",
+        "at": _at(me, where, snapshot),
+    }
+    everybody = snapshot.participants(row.key)
+    if where.other is None:
+        pos = view.pos if view.pos >= 0 else 2**62
+        everybody = [part for part in everybody if conversations.present_at(part, pos)]
+    out["participant_count"] = len(everybody)
+    out["participants"] = []
+    if len(everybody) <= snapshot.policy.signals_up_to:
+        snapshot.want(*((Member, part.member) for part in everybody))
+        for part in everybody:
+            member = snapshot.find(Member, part.member)
+            assert member is not None
+            entry: Map = {"member": member.id, "name": member.name,
+                          "role": part.role or "participant"}  # fmt: skip
+            if _shown(me, member, part, where, snapshot):
+                entry["shown"] = part.shown
+            out["participants"].append(entry)
+    return out
+
+
+class Get(Params, frozen=True):
+    """conversation.get."""
+
+    conversation: Id
+
+
+def get(me: Member, p: Get, snapshot: Snapshot) -> Map:
+    """One conversation as the caller sees it."""
+    where = place(me, snapshot.ids.conversation_key(p.conversation), snapshot)
+    (unread,) = snapshot.unread(me.key, [(where.row, where.mine)])
+    return _conversation(me, where, unread, snapshot)
+
+
+class List(Params, frozen=True):
+    """conversation.list."""
+
+    limit: Limit = 50
+    before: str | None = None
+    filter: Literal["all", "unread", "requests"] = "all"
+
+
+def _cursor(row: Conversation, active_ms: int, snapshot: Snapshot) -> str:
+    return f"{active_ms}.{snapshot.ids.conversation(row.key)}"
+
+
+def _after_cursor(text: str | None, snapshot: Snapshot) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    active, _, conversation = text.partition(".")
+    key = snapshot.ids.conversation_key(conversation)
+    if key is None or not (active.isascii() and active.isdigit() and len(active) <= 16):
+        raise Invalid("before is not what an earlier list gave as next.", field="before")
+    return int(active), key
+
+
+def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
+    """The caller's conversations, the latest active first."""
+    limit = min(p.limit, PAGE)
+    found: list[tuple[Conversation, Participant]] = []
+    if p.filter != "requests":
+        before = _after_cursor(p.before, snapshot)
+        found = snapshot.inbox(me.key, before, limit + 1, unread=p.filter == "unread")
+    rows = found[:limit]
+    unread = snapshot.unread(me.key, rows)
+    places = [place(me, row.key, snapshot) for row, _ in rows]
+    listed = [
+        (where, count)
+        for where, count in zip(places, unread, strict=True)
+        if count or p.filter != "unread"
+    ]
+    out: Map = {
+        "conversations": [
+            _conversation(me, where, count, snapshot)
+            for where, count in listed
+        ],
+        "more": len(found) > limit,
+        "at": snapshot.heads([me.topic]),
+    }
+    if len(found) > limit:
+        last, mine = rows[-1]
+        out["next"] = _cursor(last, mine.ended_ms or last.active_ms, snapshot)
+    return out
+
+
+class History(Params, frozen=True):
+    """conversation.history: the newest, or those before or after a seq."""
+
+    conversation: Id
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: Limit = 50
+
+
+def history(me: Member, p: History, snapshot: Snapshot) -> Map:
+    """Messages in ascending order, and whether there are more in the direction asked."""
+    if p.before is not None and p.after is not None:
+        raise Invalid("Give before or after, not both.", field="after")
+    where = place(me, snapshot.ids.conversation_key(p.conversation), snapshot)
+    limit = min(p.limit, PAGE)
+    top = (where.row.seq if where.view.seq < 0 else where.view.seq) + 1
+    newest = p.after is None
+    after = 0 if p.after is None else p.after
+    before = top if p.before is None else min(p.before, top)
+    ranges = [(a, u if u >= 0 else top - 1) for a, u in where.view.seq_ranges]
+    rows: list[Message] = []
+    # Stays may overlap (a newcomer sees all) or leave gaps (or only what follows).
+    for low, high in _merged(ranges) if not newest else reversed(_merged(ranges)):
+        wanted = limit + 1 - len(rows)
+        if wanted <= 0:
+            break
+        page = snapshot.messages(
+            where.row.key, max(after, low), min(before, high + 1), wanted, newest=newest
+        )
+        rows = page + rows if newest else rows + page
+    more = len(rows) > limit
+    rows = (rows[-limit:] if newest else rows[:limit]) if more else rows
+    return {
+        "messages": _messages(me, where, rows, snapshot),
+        "more": more,
+        "at": _at(me, where, snapshot),
+    }
+
+
+def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(after, until] ranges in order, overlapping ones joined."""
+    out: list[tuple[int, int]] = []
+    for after, until in sorted(ranges):
+        if out and after <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], until))
+        else:
+            out.append((after, until))
+    return out
+
+
+COMMANDS = (
+    Command(
+        name="conversation.list", params=List, run=inbox, kind="read", rate="read",
+        doc="One's conversations, the latest active first.",
+        result={"conversations": "conversations", "more": "bool", "next": "give as before",
+                "at": "positions"},
+    ),
+    Command(
+        name="conversation.get", params=Get, run=get, kind="read", rate="read",
+        doc="One conversation.", result={"…": "The conversation."}, errors=("unreachable",),
+    ),
+    Command(
+        name="conversation.history", params=History, run=history, kind="read", rate="read",
+        doc="A conversation's messages, ascending by seq.",
+        result={"messages": "messages", "more": "whether there are more that way",
+                "at": "positions"},
+        errors=("unreachable",),
+    ),
+)  # fmt: skip

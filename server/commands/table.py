@@ -1,0 +1,43 @@
+"""The command table: every command there is, and the decision of one.
+
+WebSocket and HTTP share it; validation, the reference documents and tests are made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.commands import access, connections, members, messages, operator, reading, rosters
+from server.commands.command import Command
+from server.commands.outcome import Call, Caller
+from server.commands.snapshot import Snapshot
+from server.commands.work import Work
+
+MEMBER: dict[str, Command] = {
+    command.name: command
+    for noun in (members, connections, messages, rosters, reading)
+    for command in noun.COMMANDS
+}
+OPERATOR: dict[str, Command] = {command.name: command for command in operator.COMMANDS}
+_INTERNAL: dict[str, Command] = {command.name: command for command in operator.INTERNAL}
+
+
+def of(caller: Caller) -> dict[str, Command]:
+    """The commands that this caller may give."""
+    return OPERATOR if caller.operator else MEMBER
+
+
+def decide(call: Call, work: Work) -> dict[str, Any]:
+    """Decide one writing command on the facts. Raises `Missing`, or a `CommandError`."""
+    if call.caller.operator:
+        command = OPERATOR.get(call.cmd) or _INTERNAL[call.cmd]
+        return command.run(None, call.params, work)
+    command = MEMBER[call.cmd]
+    return command.run(access.member(call.caller, work), call.params, work)
+
+
+def answer(call: Call, snapshot: Snapshot) -> dict[str, Any]:
+    """Answer one reading command from a snapshot. Raises a `CommandError`."""
+    command = of(call.caller)[call.cmd]
+    who = None if call.caller.operator else access.member(call.caller, snapshot)
+    return command.run(who, call.params, snapshot)

@@ -1,0 +1,158 @@
+"""One command's decision in the making: facts to read, rows to put, events to emit.
+
+A handler reads everything that it needs, then decides, then puts; nothing that it did counts
+before it returns, so it may be run again when facts were missing. `Facts` is the reading half,
+which the handlers of reads share over a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from server.commands.facts import FenceHead, Ident, Missing, Want, World
+from server.commands.outcome import Caller, Event, Opened, Signal
+from server.domain.ids import Ids
+from server.domain.policy import Policy
+from server.domain.rows import Entry, Fence, Row, Topic
+
+R = TypeVar("R", bound=Row)
+
+
+class Facts(Protocol):
+    """What both a transaction and a snapshot know."""
+
+    @property
+    def now_ms(self) -> int:
+        """The time of the batch or snapshot, Unix milliseconds."""
+
+    @property
+    def ids(self) -> Ids:
+        """Keys to wire ids and back."""
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers in force."""
+
+    def find(self, kind: type[R], ident: Ident) -> R | None:
+        """The row of this identity as it is now, or None."""
+
+    def want(self, *wants: Want) -> None:
+        """Say what will be needed, so that it is read at once rather than one by one."""
+
+
+class Deployment:
+    """What is one for the whole deployment and the same in every batch."""
+
+    def __init__(self, ids: Ids, policy: Policy, epoch: str, keys: Iterator[int]) -> None:
+        self.ids = ids
+        self.policy = policy
+        self.epoch = epoch
+        self.keys = keys
+
+
+class Work:
+    """A command's transaction as its handler sees it."""
+
+    __slots__ = ("caller", "deployment", "events", "fences", "now_ms", "now_us", "opened", "put_rows",
+                 "signals", "world")  # fmt: skip
+
+    def __init__(
+        self, world: World, deployment: Deployment, caller: Caller, now_us: int
+    ) -> None:
+        self.world = world
+        self.caller = caller
+        self.deployment = deployment
+        self.now_us = now_us
+        self.now_ms = now_us // 1000
+        self.put_rows: dict[tuple[type[Row], Ident], Row] = {}
+        self.events: list[Event] = []
+        self.signals: list[Signal] = []
+        self.fences: list[Fence] = []
+        self.opened: Opened | None = None
+
+    @property
+    def ids(self) -> Ids:
+        """Keys to wire ids and back."""
+        return self.deployment.ids
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers in force."""
+        return self.deployment.policy
+
+    def want(self, *wants: Want) -> None:
+        """Raises `Missing` with all of these that are not known yet."""
+        known = self.world.known
+        missing = [w for w in wants if w[1] not in known.get(w[0], ())]
+        if missing:
+            raise Missing(missing)
+
+    def find(self, kind: type[R], ident: Ident) -> R | None:
+        """The row as earlier commands and this one left it. Raises `Missing` if not read yet."""
+        mine = self.put_rows.get((kind, ident))
+        if mine is not None:
+            return mine  # type: ignore[return-value]
+        try:
+            return self.world.known[kind][ident]  # type: ignore[return-value]
+        except KeyError:
+            raise Missing([(kind, ident)]) from None
+
+    def need(self, kind: type[R], ident: Ident) -> R:
+        """A row that another row refers to, so that it exists."""
+        row = self.find(kind, ident)
+        if row is None:
+            raise LookupError(f"{kind.__name__} {ident} is referred to but not stored")
+        return row
+
+    def put(self, row: Row) -> None:
+        """The new version of a row, or a new row."""
+        self.put_rows[type(row), row.ident] = row
+
+    def new_key(self) -> int:
+        """A key that no row has had."""
+        return next(self.deployment.keys)
+
+    def emit(
+        self,
+        topic_key: int,
+        name: str,
+        data: dict[str, Any],
+        *,
+        ended: tuple[str, ...] = (),
+        conversation: int = 0,
+        message: int = 0,
+        member: int = 0,
+        refs: dict[str, object] | None = None,
+    ) -> int:
+        """Append an event to a topic's log; answers its position.
+
+        `data` is what goes out now; the log keeps `conversation`, `message`, `member` by key and
+        `refs`, from which `server.commands.log` builds it again.
+        """
+        topic = self.need(Topic, topic_key)
+        pos = topic.head + 1
+        self.put(replace(topic, head=pos, changed_ms=self.now_ms))
+        self.put(
+            Entry(topic_key, pos, name, self.now_ms, conversation, message, member, refs or {})
+        )
+        self.events.append(Event(topic.name, pos, name, data, ended))
+        return pos
+
+    def signal(
+        self, topic_key: int, name: str, data: dict[str, Any], sender: str, lasts_ms: int = 0
+    ) -> None:
+        """Send a signal to a topic's audience."""
+        topic = self.need(Topic, topic_key)
+        head = self.need(FenceHead, 0).seq
+        self.signals.append(Signal(topic.name, name, data, sender, head, topic.head, lasts_ms))
+
+    def fence(self, kind: str, member: int, **fields: Any) -> None:
+        """Record a change that must be applied everywhere before it is answered."""
+        head = self.need(FenceHead, 0).seq + 1
+        row = Fence(head, kind, self.now_ms, member, **fields)
+        self.put(FenceHead(0, head))
+        self.put(row)
+        self.fences.append(row)

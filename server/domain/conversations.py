@@ -1,0 +1,138 @@
+"""What a member may see and do in a conversation: pure functions of its rows.
+
+Access is a function of the log: a stay (`Span`) says from where to where. Whoever is gone keeps
+what they could see until then and is answered as of their last position, nothing after it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from server.domain.policy import Policy
+from server.domain.rows import Conversation, Message, Participant, Reaction, Revision, Span
+
+ONE_TO_ONE = "one_to_one"
+SEVERAL = "several"
+
+
+class View(msgspec.Struct, frozen=True):
+    """What one member may see of a conversation, as (after, until] ranges.
+
+    `current` is whether they are in it now; `pos` and `seq` are the last they may see, and -1
+    where that is the head, whatever it becomes.
+    """
+
+    current: bool
+    pos: int
+    seq: int
+    pos_ranges: tuple[tuple[int, int], ...]
+    seq_ranges: tuple[tuple[int, int], ...]
+
+    def sees_seq(self, seq: int) -> bool:
+        """Whether the message with this sequence number is theirs to see."""
+        return any(after < seq and (until < 0 or seq <= until) for after, until in self.seq_ranges)
+
+    def sees_pos(self, pos: int) -> bool:
+        """Whether the event at this position of the topic is theirs to see."""
+        return any(after < pos and (until < 0 or pos <= until) for after, until in self.pos_ranges)
+
+
+EVERYTHING = View(True, -1, -1, ((0, -1),), ((0, -1),))
+
+
+def view(conversation: Conversation, participant: Participant | None) -> View | None:
+    """What this participant may see; None for who never was in it."""
+    if participant is None:
+        return None
+    if conversation.kind == ONE_TO_ONE:
+        return EVERYTHING
+    spans = participant.spans
+    if not spans:
+        return None
+    last = spans[-1]
+    current = last.left < 0
+    return View(
+        current,
+        -1 if current else last.left - 1,
+        -1 if current else last.until_seq,
+        tuple((s.after_pos, s.left - 1 if s.left >= 0 else -1) for s in spans),
+        tuple((s.after_seq, s.until_seq) for s in spans),
+    )
+
+
+def join(
+    conversation: Conversation,
+    pos: int,
+    member: int,
+    before: Participant | None,
+    policy: Policy,
+) -> Participant:
+    """The participant row of a member who joins by the event at `pos` (0: a founder).
+
+    rules: a later one sees the whole history, or what follows, as the policy says.
+    """
+    whole = policy.visible_to_newcomers == "full"
+    span = Span(pos, 0 if whole else pos, 0 if whole else conversation.seq)
+    if before is None:
+        before = Participant(conversation.key, member, "participant", [])
+    return replace(
+        before,
+        role="participant",
+        spans=[*before.spans, span],
+        ended_ms=0,
+        after_seq=span.after_seq,
+        until_seq=-1,
+    )
+
+
+def leave(
+    conversation: Conversation, pos: int, participant: Participant
+) -> Participant:
+    """The participant row of a member whose access ends by the event at `pos`."""
+    *earlier, last = participant.spans
+    ended = Span(last.joined, last.after_pos, last.after_seq, pos, conversation.seq)
+    return replace(
+        participant,
+        role="",
+        spans=[*earlier, ended],
+        ended_ms=conversation.active_ms,
+        until_seq=conversation.seq,
+    )
+
+
+def present_at(participant: Participant, pos: int) -> bool:
+    """Whether this member was a participant as of the topic's position `pos`."""
+    return any(s.joined <= pos and (s.left < 0 or pos < s.left) for s in participant.spans)
+
+
+def as_of(message: Message, revisions: list[Revision], pos: int) -> Message:
+    """The message as it was at position `pos` of its conversation's topic.
+
+    `revisions` are the message's changes in ascending order of `rev`.
+    """
+    later = [change for change in revisions if change.pos > pos]
+    if not later:
+        return message
+    text = next((change for change in later if change.body is not None), None)
+    rev = later[0].rev - 1
+    if text is None:  # only reactions changed since
+        return replace(message, rev=rev)
+    return replace(
+        message, rev=rev, body=text.body, edited_at=text.edited_at, deleted_at=0
+    )
+
+
+def reactions_as_of(reactions: list[Reaction], rev: int) -> list[Reaction]:
+    """The reactions that a message had at its revision `rev`."""
+    return [r for r in reactions if r.added_rev <= rev and (not r.removed_rev or r.removed_rev > rev)]
+
+
+def has_signals(count: int, policy: Policy) -> bool:
+    """Whether a conversation of `count` participants carries receipts and typing."""
+    return count <= policy.signals_up_to
+
+
+def changeable(message: Message, now_ms: int, policy: Policy) -> bool:
+    """Whether its sender may still edit or delete it: within 60 minutes of sending."""
+    return now_ms - message.sent_at <= policy.edit_window_ms

@@ -1,0 +1,120 @@
+"""Loads what decisions ask for into a `World`: one statement for all facts of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from server.commands.facts import (
+    Devices,
+    FenceHead,
+    Handle,
+    Ident,
+    Memberships,
+    Named,
+    Reactions,
+    Roster,
+    Want,
+    World,
+)
+from server.domain.rows import DeviceToken, Member, Participant, Reaction, Row, Topic
+from server.store import tables
+from server.store.rows import by_identity, fetch
+
+
+def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
+    """Learn these facts, absent ones included. What is known already is left as it is."""
+    by_kind: dict[type[Row], dict[Ident, None]] = {}
+    for kind, ident in wants:
+        if ident not in world.of(kind):
+            by_kind.setdefault(kind, {})[ident] = None
+    for kind, idents in by_kind.items():
+        load_index = _INDEXES.get(kind)
+        if load_index is not None:
+            load_index(connection, list(idents), world)
+            continue
+        found = {row.ident: row for row in by_identity(connection, kind, idents)}
+        for ident in idents:
+            world.learn(kind, ident, found.get(ident))
+
+
+def _handles(connection: Connection, idents: list[Any], world: World) -> None:
+    found = {row.id: row for row in fetch(connection, Member, tables.member.c.id.in_(idents))}
+    for ident in idents:
+        row = found.get(ident)
+        world.learn(Handle, ident, Handle(ident, row.key if row is not None else 0))
+        if row is not None and row.key not in world.of(Member):
+            world.learn(Member, row.key, row)
+
+
+def _named(connection: Connection, idents: list[Any], world: World) -> None:
+    found = {row.name: row for row in fetch(connection, Topic, tables.topic.c.name.in_(idents))}
+    for ident in idents:
+        row = found.get(ident)
+        world.learn(Named, ident, Named(ident, row.key if row is not None else 0))
+
+
+def _rosters(connection: Connection, idents: list[Any], world: World) -> None:
+    part = tables.participant
+    roles: dict[int, list[Participant]] = {ident: [] for ident in idents}
+    present = fetch(connection, Participant, part.c.conversation.in_(idents), part.c.role != "")
+    for row in present:
+        roles[row.conversation].append(row)
+    for ident, rows in roles.items():
+        rows.sort(key=lambda row: (row.spans[-1].joined if row.spans else 0, row.member))
+        world.learn(Roster, ident, Roster(ident, {row.member: row.role for row in rows}))
+
+
+def _memberships(connection: Connection, idents: list[Any], world: World) -> None:
+    part, conversation = tables.participant, tables.conversation
+    found = connection.execute(
+        select(part.c.member, part.c.conversation)
+        .join(conversation, conversation.c.key == part.c.conversation)
+        .where(part.c.member.in_(idents), part.c.role != "", conversation.c.topic != 0)
+        .order_by(part.c.conversation)
+    )
+    lists: dict[int, list[int]] = {ident: [] for ident in idents}
+    for member, key in found:
+        lists[member].append(key)
+    for ident, keys in lists.items():
+        world.learn(Memberships, ident, Memberships(ident, keys))
+
+
+def _reactions(connection: Connection, idents: list[Any], world: World) -> None:
+    lists: dict[int, list[Reaction]] = {ident: [] for ident in idents}
+    for row in fetch(connection, Reaction, tables.reaction.c.message.in_(idents)):
+        lists[row.message].append(row)
+    for ident, rows in lists.items():
+        rows.sort(key=lambda row: row.added_rev)
+        world.learn(Reactions, ident, Reactions(ident, rows))
+
+
+def _devices(connection: Connection, idents: list[Any], world: World) -> None:
+    token = tables.device_token
+    members = {member for member, _ in idents}
+    lists: dict[Any, dict[str, int]] = {ident: {} for ident in idents}
+    devices = {device for _, device in idents}
+    rows = fetch(connection, DeviceToken, token.c.member.in_(members), token.c.device.in_(devices))
+    for row in rows:
+        if (row.member, row.device) in lists:
+            lists[row.member, row.device][row.jti] = row.expires_ms
+    for ident, jtis in lists.items():
+        world.learn(Devices, ident, Devices(*ident, jtis))
+
+
+def _fence_head(connection: Connection, idents: list[Any], world: World) -> None:
+    seq = connection.scalar(select(func.max(tables.fence.c.seq))) or 0
+    world.learn(FenceHead, 0, FenceHead(0, seq))
+
+
+_INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
+    Handle: _handles,
+    Named: _named,
+    Roster: _rosters,
+    Memberships: _memberships,
+    Reactions: _reactions,
+    Devices: _devices,
+    FenceHead: _fence_head,
+}

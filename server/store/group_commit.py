@@ -1,0 +1,164 @@
+"""The group commit: many commands' decisions, one transaction.
+
+A batch decides its commands in order of arrival, each on what the one before it left, writes
+what they put with one statement a kind of row, and commits once. A refused command leaves
+nothing. If the write fails, the batch is taken back whole and its commands run again one a
+transaction, so that one bad write cannot fail its neighbours. Whoever runs it owns the connection
+and the thread or greenlet; nothing here waits for anything but the database.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.commands import table
+from server.commands.facts import Missing, Want, World
+from server.commands.outcome import Call, Outcome
+from server.commands.work import Deployment, Work
+from server.domain.rows import Row
+from server.errors import CommandError, Internal, OutcomeUnknown, StoreFailed, UnknownOutcome
+from server.store import facts, rows
+from server.store.tables import TABLES
+
+log = logging.getLogger("subrosa.store")
+BATCH = 64
+_ROUNDS = 16  # of loading facts for one command; more means a handler that never settles
+
+Decide = Callable[[Call, Work], dict[str, Any]]
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+
+class GroupCommit:
+    """Runs batches. `transaction` opens one that commits at its end, raising `OutcomeUnknown`
+    where the commit itself failed and anything else where nothing was stored."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        deployment: Deployment,
+        world: World,
+        now_us: Callable[[], int],
+        decide: Decide = table.decide,
+    ) -> None:
+        self._transaction = transaction
+        self._deployment = deployment
+        self._world = world
+        self._now_us = now_us
+        self._decide = decide
+        self._last_us = 0
+
+    def run(self, calls: Sequence[Call]) -> list[Outcome]:
+        """Decide and store these commands; their outcomes in the same order."""
+        try:
+            return self._one_transaction(calls)
+        except OutcomeUnknown:
+            log.exception("a commit failed: its outcome is unknown")
+            return [Outcome(error=UnknownOutcome()) for _ in calls]
+        except (SQLAlchemyError, StoreFailed):
+            if len(calls) > 1:
+                log.warning("a batch could not be written: its commands run one by one")
+                return [outcome for call in calls for outcome in self.run([call])]
+            log.exception("a command could not be written", extra={"cmd": calls[0].cmd})
+            return [_internal(calls[0])]
+
+    def _one_transaction(self, calls: Sequence[Call]) -> list[Outcome]:
+        # Time never runs backwards in the log, whatever the clock does.
+        self._last_us = now_us = max(self._now_us(), self._last_us + 1)
+        self._world.trim()
+        try:
+            with self._transaction() as connection:
+                batch = _Batch(connection, self._world, self._deployment, now_us, self._decide)
+                outcomes = list(batch.decide_all(calls))
+                batch.flush()
+            return outcomes
+        except BaseException:
+            self._world.forget()
+            raise
+
+
+class _Batch:
+    """One batch's pass over its commands."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        world: World,
+        deployment: Deployment,
+        now_us: int,
+        decide: Decide,
+    ) -> None:
+        self._connection = connection
+        self._world = world
+        self._deployment = deployment
+        self._now_us = now_us
+        self._decide = decide
+        self._dirty: dict[type[Row], dict[Any, Row]] = {}
+
+    def decide_all(self, calls: Sequence[Call]) -> Iterator[Outcome]:
+        """Each command in order, on the facts that the ones before it left."""
+        for index, call in enumerate(calls):
+            yield self._outcome(call, calls[index + 1 :])
+
+    def _outcome(self, call: Call, following: Sequence[Call]) -> Outcome:
+        for _ in range(_ROUNDS):
+            work = Work(self._world, self._deployment, call.caller, self._now_us)
+            try:
+                result = self._decide(call, work)
+            except Missing as missing:
+                self._load([*missing.wants, *self._ahead(following)])
+                continue
+            except CommandError as error:
+                return Outcome(error=error)
+            except Exception:
+                log.exception("a command failed", extra={"cmd": call.cmd})
+                return _internal(call)
+            self._apply(work)
+            return Outcome(
+                result=result,
+                events=work.events,
+                signals=work.signals,
+                fences=work.fences,
+                opened=work.opened,
+            )
+        raise StoreFailed(f"{call.cmd} asked for facts without end")
+
+    def _ahead(self, following: Sequence[Call]) -> list[Want]:
+        """What the commands behind will miss too, so that it is read in the same statements."""
+        wants: list[Want] = []
+        for call in following:
+            try:
+                self._decide(call, Work(self._world, self._deployment, call.caller, self._now_us))
+            except Missing as missing:
+                wants += missing.wants
+            except Exception:  # noqa: S112 - it is decided for good when its turn comes
+                continue
+        return wants
+
+    def _load(self, wants: Sequence[Want]) -> None:
+        self.flush()  # an index is read from the tables: they must know what was put so far
+        facts.load(self._connection, wants, self._world)
+
+    def _apply(self, work: Work) -> None:
+        for (kind, ident), row in work.put_rows.items():
+            self._world.apply(row)
+            if kind in TABLES:
+                self._dirty.setdefault(kind, {})[ident] = row
+
+    def flush(self) -> None:
+        """Write what was put since the last flush."""
+        for kind, dirty in self._dirty.items():
+            rows.write(self._connection, kind, dirty.values())
+        self._dirty = {}
+
+
+def _internal(call: Call) -> Outcome:
+    ref = secrets.token_hex(4)
+    log.error("answered internal", extra={"cmd": call.cmd, "ref": ref})
+    return Outcome(error=Internal(ref=ref))

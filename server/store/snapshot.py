@@ -1,0 +1,272 @@
+"""Reads over one snapshot of the store: the port's queries, in SQL.
+
+A snapshot is a read transaction on one connection; it lives for one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
+
+from server.commands.facts import Ident, Want, World
+from server.commands.work import Deployment
+from server.domain import conversations
+from server.domain.ids import Ids
+from server.domain.policy import Policy
+from server.domain.rows import (
+    Conversation,
+    Entry,
+    Invitation,
+    Member,
+    Message,
+    Participant,
+    Revision,
+    Row,
+    Topic,
+)
+from server.store import facts
+from server.store.rows import build, by_identity, columns, fetch
+from server.store.tables import (
+    conversation,
+    entry,
+    invitation,
+    member,
+    message,
+    pair,
+    participant,
+    revision,
+    topic,
+)
+
+R = TypeVar("R", bound=Row)
+
+
+class SqlSnapshot:
+    """The store as of one moment."""
+
+    def __init__(self, connection: Connection, deployment: Deployment, now_ms: int) -> None:
+        self._connection = connection
+        self._deployment = deployment
+        self._world = World()
+        self._now_ms = now_ms
+
+    @property
+    def now_ms(self) -> int:
+        """When the snapshot was taken."""
+        return self._now_ms
+
+    @property
+    def ids(self) -> Ids:
+        """Keys to wire ids and back."""
+        return self._deployment.ids
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers in force."""
+        return self._deployment.policy
+
+    def want(self, *wants: Want) -> None:
+        """Read these at once."""
+        facts.load(self._connection, wants, self._world)
+
+    def find(self, kind: type[R], ident: Ident) -> R | None:
+        """The row of this identity, or None."""
+        known = self._world.of(kind)
+        if ident not in known:
+            self.want((kind, ident))
+        return known[ident]
+
+    def heads(self, topics: Sequence[int]) -> dict[str, int]:
+        """The heads of these topics, by name."""
+        return {row.name: row.head for row in by_identity(self._connection, Topic, topics)}
+
+    def invitations(self, member_key: int) -> list[Invitation]:
+        """Pending ones received, and sent ones that are pending to their sender."""
+        t = invitation.c
+        rows = fetch(
+            self._connection,
+            Invitation,
+            or_(
+                and_(t.recipient == member_key, t.state == "pending"),
+                and_(t.sender == member_key, t.state.in_(("pending", "ignored", "refused"))),
+            ),
+        )
+        self.want(*((Member, key) for row in rows for key in (row.sender, row.recipient)))
+        return sorted((row for row in rows if self._both_alive(row)), key=lambda row: row.key)
+
+    def _both_alive(self, row: Invitation) -> bool:
+        both = (self.find(Member, row.sender), self.find(Member, row.recipient))
+        return all(one is not None and one.alive for one in both)
+
+    def _others(self, member_key: int, low: Any, high: Any) -> list[Member]:
+        """Living members on the other side of pairs: `low` holds where the member is low."""
+        found = self._connection.execute(
+            select(*columns(Member))
+            .join(
+                pair,
+                or_(
+                    and_(pair.c.low == member_key, member.c.key == pair.c.high, low),
+                    and_(pair.c.high == member_key, member.c.key == pair.c.low, high),
+                ),
+            )
+            .where(or_(pair.c.low == member_key, pair.c.high == member_key), member.c.alive)
+            .order_by(member.c.name, member.c.id)
+        )
+        return [build(Member, values) for values in found]
+
+    def connections(self, member_key: int) -> list[Member]:
+        """Living members with an accepted connection, by name and id."""
+        return self._others(member_key, pair.c.connected_ms > 0, pair.c.connected_ms > 0)
+
+    def blocked(self, member_key: int) -> list[Member]:
+        """Living members whom this one blocks, by name and id."""
+        return self._others(member_key, pair.c.low_blocks, pair.c.high_blocks)
+
+    def peers(self, member_key: int, limit: int) -> list[int]:
+        """Some members with whom this one has anything that a deletion must end."""
+        other = case((pair.c.low == member_key, pair.c.high), else_=pair.c.low)
+        found = self._connection.execute(
+            select(other)
+            .where(
+                or_(pair.c.low == member_key, pair.c.high == member_key),
+                or_(
+                    pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0
+                ),
+            )
+            .limit(limit)
+        )
+        return [key for (key,) in found]
+
+    def inbox(
+        self, member_key: int, before: tuple[int, int] | None, limit: int, *, unread: bool
+    ) -> list[tuple[Conversation, Participant]]:
+        """Conversations this member is or was in, the latest active first as they saw it."""
+        part = participant.c
+        active = case((part.ended_ms > 0, part.ended_ms), else_=conversation.c.active_ms)
+        query = (
+            select(*columns(Conversation), *columns(Participant))
+            .join(participant, part.conversation == conversation.c.key)
+            .where(part.member == member_key)
+            .order_by(active.desc(), conversation.c.key.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            query = query.where(tuple_(active, conversation.c.key) < before)
+        if unread:
+            query = query.where(
+                select(message.c.key).where(*_unread(member_key)).correlate_except(message).exists()
+            )
+        split = len(columns(Conversation))
+        return [
+            (build(Conversation, values[:split]), build(Participant, values[split:]))
+            for values in self._connection.execute(query)
+        ]
+
+    def unread(
+        self, member_key: int, rows: Sequence[tuple[Conversation, Participant]]
+    ) -> list[int]:
+        """For each, how many messages of others after `read` this member may see."""
+        keys = [row.key for row, _ in rows]
+        counts: dict[int, int] = {}
+        gaps = [row.key for row, part in rows if len(part.spans) > 1]
+        found = self._connection.execute(
+            select(participant.c.conversation, func.count(message.c.key))
+            .join(message, and_(*_unread(member_key)))
+            .where(participant.c.member == member_key, participant.c.conversation.in_(keys))
+            .group_by(participant.c.conversation)
+        )
+        counts = {key: count for key, count in found if key not in gaps}
+        for row, part in rows:
+            if row.key in gaps:
+                counts[row.key] = self._unread_in_stays(member_key, row, part)
+        return [counts.get(key, 0) for key in keys]
+
+    def _unread_in_stays(self, member_key: int, row: Conversation, part: Participant) -> int:
+        """The same for who left and came back: only what falls within a stay."""
+        view = conversations.view(row, part)
+        found = self._connection.scalars(
+            select(message.c.seq).where(
+                message.c.conversation == row.key,
+                message.c.seq > part.read,
+                message.c.sender != member_key,
+                or_(message.c.deleted_at == 0, part.ended_ms > 0),
+            )
+        )
+        return sum(1 for seq in found if view is not None and view.sees_seq(seq))
+
+    def messages(
+        self, key: int, after: int, before: int, limit: int, *, newest: bool
+    ) -> list[Message]:
+        """Messages with after < seq < before, ascending: the newest of them or the oldest."""
+        seq = message.c.seq
+        found = self._connection.execute(
+            select(*columns(Message))
+            .where(message.c.conversation == key, seq > after, seq < before)
+            .order_by(seq.desc() if newest else seq)
+            .limit(limit)
+        )
+        rows = [build(Message, values) for values in found]
+        return rows[::-1] if newest else rows
+
+    def revisions(self, messages: Sequence[int], after_pos: int) -> dict[int, list[Revision]]:
+        """Changes of these messages at positions after `after_pos`, ascending by rev."""
+        changes: dict[int, list[Revision]] = {}
+        rows = fetch(
+            self._connection,
+            Revision,
+            revision.c.message.in_(list(messages)),
+            revision.c.pos > after_pos,
+        )
+        for row in sorted(rows, key=lambda row: row.rev):
+            changes.setdefault(row.message, []).append(row)
+        return changes
+
+    def participants(self, key: int) -> list[Participant]:
+        """Everybody who is or was in a conversation, in order of joining."""
+        rows = fetch(self._connection, Participant, participant.c.conversation == key)
+        return sorted(rows, key=lambda p: (p.spans[0].joined if p.spans else 0, p.member))
+
+    def title_at(self, row: Conversation, pos: int) -> str:
+        """The title as of a position of the conversation's topic."""
+        renamed = select(entry.c.pos, entry.c.data).where(
+            entry.c.topic == row.topic, entry.c.name == "conversation.renamed"
+        )
+        found = self._connection.execute(
+            renamed.where(entry.c.pos <= pos).order_by(entry.c.pos.desc()).limit(1)
+        ).first()
+        if found is not None:
+            return str(found[1]["title"])
+        later = self._connection.execute(renamed.order_by(entry.c.pos).limit(1)).first()
+        return row.title if later is None else str(later[1]["before"])
+
+    def entries(self, key: int, after: int, limit: int) -> list[Entry]:
+        """A topic's events with positions after `after`, in order."""
+        found = self._connection.execute(
+            select(*columns(Entry))
+            .where(entry.c.topic == key, entry.c.pos > after)
+            .order_by(entry.c.pos)
+            .limit(limit)
+        )
+        return [build(Entry, values) for values in found]
+
+    def changed_heads(self, since_ms: int) -> dict[str, int]:
+        """The heads of topics that moved since then, by name."""
+        found = self._connection.execute(
+            select(topic.c.name, topic.c.head).where(topic.c.changed_ms >= since_ms)
+        )
+        return {name: head for name, head in found}
+
+
+def _unread(member_key: int) -> tuple[Any, ...]:
+    """What makes a message unread, beside a participant row; a stay's end bounds it."""
+    gone = participant.c.ended_ms > 0
+    return (
+        message.c.conversation == participant.c.conversation,
+        message.c.seq > participant.c.read,
+        message.c.sender != member_key,
+        or_(message.c.deleted_at == 0, gone),
+        or_(~gone, message.c.seq <= participant.c.until_seq),
+        message.c.seq > participant.c.after_seq,
+    )

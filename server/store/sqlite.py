@@ -1,0 +1,168 @@
+"""The embedded store: SQLite in one directory, held by one process.
+
+One thread owns the one connection that writes, and its group commit; two threads answer reads,
+each from its own snapshot. Being the only writer, the process keeps facts across batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from server.commands.facts import World
+from server.commands.outcome import Call, Outcome
+from server.commands.snapshot import Snapshot
+from server.commands.work import Deployment
+from server.domain.policy import Policy
+from server.errors import Busy, OutcomeUnknown, StoreUnavailable
+from server.store import schema
+from server.store.group_commit import BATCH, GroupCommit
+from server.store.port import Deliver
+from server.store.snapshot import SqlSnapshot
+
+T = TypeVar("T")
+READERS = 2
+READS_WAITING = 1_024
+
+
+def now_us() -> int:
+    """Unix time in microseconds."""
+    return time.time_ns() // 1000
+
+
+def _engine(path: Path, begin: str) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 10}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, and only there
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # acknowledged means synced
+            "foreign_keys=ON",
+            "cache_size=-65536",
+            "wal_autocheckpoint=4000",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+class SqliteStore:
+    """The embedded store. Make it with `SqliteStore.open`, on the loop that is to use it."""
+
+    def __init__(
+        self, path: Path, policy: Policy, deliver: Deliver, clock_us: Callable[[], int] = now_us
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._deliver = deliver
+        self._clock_us = clock_us
+        self._limit = policy.commands_waiting
+        self._waiting = 0
+        self._reading = 0
+        self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._writing = _engine(path, "BEGIN IMMEDIATE")
+        self._reads = _engine(path, "BEGIN")
+        try:
+            schema.migrate(self._writing)
+            with self._writing.begin() as connection:
+                self.deployment: Deployment = schema.deployment(connection, policy)
+        except (DBAPIError, sqlite3.Error) as error:
+            self._dispose()
+            raise StoreUnavailable(f"{path} cannot be opened: {error.__cause__}") from error
+        self.commits = self.make_commits(World())
+        self._readers = ThreadPoolExecutor(READERS, "subrosa-read")
+        self._thread = threading.Thread(target=self._run, name="subrosa-write")
+        self._thread.start()
+
+    def make_commits(self, world: World) -> GroupCommit:
+        """The group commit that this store's thread runs."""
+        return GroupCommit(self._transaction, self.deployment, world, self._clock_us)
+
+    def submit(self, call: Call) -> None:
+        """Have a command decided and stored. Raises `Busy` when too many wait."""
+        if self._waiting >= self._limit:
+            raise Busy
+        self._waiting += 1
+        self._inbox.put(call)
+
+    async def read(self, question: Callable[[Snapshot], T]) -> T:
+        """Ask something of one snapshot. Raises what the question raises, or `Busy`."""
+        if self._reading >= READS_WAITING:
+            raise Busy
+        self._reading += 1
+        try:
+            return await self._loop.run_in_executor(self._readers, self._ask, question)
+        finally:
+            self._reading -= 1
+
+    async def close(self) -> None:
+        """Finish what was submitted, then let go of the database."""
+        self._inbox.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._readers.shutdown()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        self._reads.dispose()
+        self._writing.dispose()
+
+    def _ask(self, question: Callable[[Snapshot], T]) -> T:
+        with self._reads.begin() as connection:
+            return question(SqlSnapshot(connection, self.deployment, self._clock_us() // 1000))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._writing.connect() as connection:
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except DBAPIError as error:
+                raise OutcomeUnknown("the commit failed") from error
+
+    def _run(self) -> None:
+        """The writing thread: whatever has come in while the last commit synced is the next."""
+        open_for_more = True
+        while open_for_more:
+            calls: list[Call] = []
+            call = self._inbox.get()
+            while call is not None:
+                calls.append(call)
+                if len(calls) >= BATCH:
+                    break
+                try:
+                    call = self._inbox.get_nowait()
+                except queue.Empty:
+                    break
+            open_for_more = call is not None
+            if calls:
+                outcomes = self.commits.run(calls)
+                self._loop.call_soon_threadsafe(self._done, calls, outcomes)
+
+    def _done(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+        self._waiting -= len(calls)
+        self._deliver(calls, outcomes)
+
+

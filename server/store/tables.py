@@ -1,0 +1,162 @@
+"""The schema: one table a kind of row, keyed by integers.
+
+Columns carry the names of the row's fields; what is a list or a map is stored as JSON text. A new
+version of the schema is a migration beside this module, forward only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+from server.domain import rows
+from server.domain.rows import Row, Span
+
+metadata = MetaData()
+Key = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Packed(TypeDecorator[Any]):
+    """A structured value as JSON text, read back as the type it was."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return self._decoder.decode(value or "null")
+
+
+def _key(name: str) -> Column[Any]:
+    return Column(name, Key, primary_key=True, autoincrement=False)
+
+
+def _int(name: str) -> Column[Any]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _text(name: str) -> Column[Any]:
+    return Column(name, Text, nullable=False)
+
+
+def _flag(name: str) -> Column[Any]:
+    return Column(name, Boolean(create_constraint=False), nullable=False)
+
+
+def _table(name: str, *columns: Column[Any] | Index) -> Table:
+    # Without a rowid, a composite key is the table itself and not an index beside it.
+    composite = sum(1 for c in columns if isinstance(c, Column) and c.primary_key) > 1
+    return Table(name, metadata, *columns, sqlite_with_rowid=not composite)
+
+
+deployment = Table(
+    "deployment", metadata, Column("name", Text, primary_key=True), _text("value")
+)
+member = _table(
+    "member", _key("key"), _text("id"), _int("topic"), _text("name"), _text("headline"),
+    _text("avatar"), _text("plan"), Column("facets", Packed(dict[str, list[str]]), nullable=False),
+    _flag("receipts"), _flag("active_status"), _flag("inmail"), _flag("sponsored"),
+    _flag("open_profile"), _flag("alive"), _int("refused_until_us"), _flag("devices_revoked"),
+    Index("member_id", "id", unique=True),
+)  # fmt: skip
+topic = _table(
+    "topic", _key("key"), _text("name"), _int("head"), _int("floor"), _int("changed_ms"),
+    Index("topic_name", "name", unique=True), Index("topic_changed", "changed_ms"),
+)  # fmt: skip
+entry = _table(
+    "entry", _key("topic"), _key("pos"), _text("name"), _int("at_ms"), _int("conversation"),
+    _int("message"), _int("member"), Column("data", Packed(dict[str, Any]), nullable=False),
+)  # fmt: skip
+pair = _table(
+    "pair", _key("low"), _key("high"), _int("connected_ms"), _int("conversation"),
+    _flag("low_blocks"), _flag("high_blocks"), _int("low_unblocked_ms"), _int("high_unblocked_ms"),
+    _int("low_invitation"), _int("high_invitation"), _int("low_withdrew_ms"),
+    _int("high_withdrew_ms"), _flag("low_refuses"), _flag("high_refuses"),
+    Index("pair_high", "high"),
+)  # fmt: skip
+invitation = _table(
+    "invitation", _key("key"), _int("sender"), _int("recipient"), _text("note"), _int("sent_at"),
+    _text("state"), Index("invitation_sender", "sender", "state"),
+    Index("invitation_recipient", "recipient", "state"),
+)  # fmt: skip
+conversation = _table(
+    "conversation", _key("key"), _text("kind"), _int("topic"), _int("low"), _int("high"),
+    _int("created_ms"), _int("founder"), _text("title"), _int("seq"), _int("last_message"),
+    _int("active_ms"), _int("rev"),
+)  # fmt: skip
+participant = _table(
+    "participant", _key("conversation"), _key("member"), _text("role"),
+    Column("spans", Packed(list[Span]), nullable=False), _int("read"), _int("shown"),
+    _int("shown_ms"), _int("ended_ms"), _int("after_seq"), _int("until_seq"),
+    Index("participant_member", "member"),
+)  # fmt: skip
+message = _table(
+    "message", _key("key"), _int("conversation"), _int("seq"), _int("sender"), _text("kind"),
+    _text("body"), _text("client_id"), _int("sent_at"), _int("rev"), _int("edited_at"),
+    _int("deleted_at"), _text("subject"), _int("reply_to"),
+    Column("mentions", Packed(list[int]), nullable=False),
+    Index("message_seq", "conversation", "seq", unique=True),
+)  # fmt: skip
+revision = _table(
+    "revision", _key("message"), _key("rev"), _int("pos"), Column("body", Text), _int("edited_at")
+)
+reaction = _table(
+    "reaction", _key("message"), _key("member"), Column("emoji", Text, primary_key=True),
+    _key("added_rev"), _int("removed_rev"),
+)  # fmt: skip
+creation = _table(
+    "creation", _key("caller"), Column("client_id", Text, primary_key=True), _text("command"),
+    Column("digest", LargeBinary, nullable=False), _int("ref"),
+)  # fmt: skip
+device_token = _table(
+    "device_token", _key("member"), Column("device", Text, primary_key=True),
+    Column("jti", Text, primary_key=True), _int("expires_ms"),
+    Index("device_token_expires", "expires_ms"),
+)  # fmt: skip
+refusal = _table(
+    "refusal", _key("member"), Column("jti", Text, primary_key=True), _int("expires_ms"),
+    Index("refusal_expires", "expires_ms"),
+)  # fmt: skip
+fence = _table(
+    "fence", _key("seq"), _text("kind"), _int("at_ms"), _int("member"), _int("other"),
+    _int("conversation"), _text("device"), _flag("on"),
+)  # fmt: skip
+
+TABLES: dict[type[Row], Table] = {
+    rows.Member: member,
+    rows.Topic: topic,
+    rows.Entry: entry,
+    rows.Pair: pair,
+    rows.Invitation: invitation,
+    rows.Conversation: conversation,
+    rows.Participant: participant,
+    rows.Message: message,
+    rows.Revision: revision,
+    rows.Reaction: reaction,
+    rows.Creation: creation,
+    rows.DeviceToken: device_token,
+    rows.Refusal: refusal,
+    rows.Fence: fence,
+}
+KEYED = (member, topic, invitation, conversation, message)

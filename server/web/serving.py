@@ -1,0 +1,226 @@
+"""One listening socket served by uvicorn: how it opens, who is told, and how it ends.
+
+Owns the socket's options, uvicorn's settings and the order of an end: asked by a signal, `drain`
+while everything still works, then what is left is closed and, after a moment, aborted. It knows
+neither the application's routes nor its sessions. The composition root opens its adapters before
+and closes them after; ASGI's lifespan is not run. Called by `app`, and by tests through `running`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import uvicorn
+
+from server.errors import SetupError
+from server.protocol.wire import Acceptor
+from server.web.endpoint import Endpoint, Limits, message_opcode
+from server.web.http_protocol import HttpProtocol, http_protocol
+from server.web.uvicorn_protocol import WebSocketProtocol
+
+_log = logging.getLogger(__name__)
+
+DRAIN_S: Final = 8.0
+"""For `drain`. With what follows it, the process is gone within ten seconds of the signal."""
+
+_LEAVE_S: Final = 0.7
+"""For requests and closing handshakes still under way when the drain is over."""
+
+_CANCEL_S: Final = 1
+"""For the application to notice that its client is gone; then its requests are cancelled."""
+
+_BACKLOG: Final = 4096
+"""A storm of connections waits here while the loop accepts them; Linux allows no more by itself."""
+
+_SEND_BUFFER: Final = 131_072
+"""Bytes that the kernel takes for one connection (it counts double). What lies there cannot be
+taken back, nor does the wire know of it; left to itself it would grow to megabytes."""
+
+_UNACKNOWLEDGED_MS: Final = 30_000
+"""After which the kernel gives up a connection whose peer acknowledges nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where a server listens, and its task, which ends only when the server does."""
+
+    host: str
+    port: int
+    task: asyncio.Task[None]
+
+
+async def serve(
+    app: Callable[..., Awaitable[None]],
+    acceptor: Acceptor,
+    *,
+    host: str,
+    port: int,
+    started: Callable[[str, int], None],
+    drain: Callable[[], Awaitable[None]],
+    limits: Limits | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and stop. Run it on uvloop, in the main thread.
+
+    `started` is told the address once connections are taken: a real port where 0 was asked for.
+    `drain` runs once, while requests and sessions still work: it makes the server unready, says
+    goodbye to sessions and finishes writes. It is cancelled after DRAIN_S seconds, or by a second
+    signal: what must not be cancelled it has to shield. Then nothing new is taken, the rest get a
+    second to finish, and are aborted.
+
+    Raises:
+        SetupError: the address cannot be listened on; the message is for a person.
+    """
+    _allow_open_files()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    limit: asyncio.Timeout | None = None
+
+    def on_signal() -> None:
+        nonlocal limit
+        stop.set()
+        if limit is not None:
+            limit.reschedule(loop.time())
+            limit = None
+
+    async with running(app, acceptor, host=host, port=port, limits=limits) as served:
+        served.task.add_done_callback(lambda _: stop.set())
+        with _signals(on_signal):
+            started(served.host, served.port)
+            await stop.wait()
+            try:
+                async with asyncio.timeout(DRAIN_S) as limit:
+                    await drain()
+            except TimeoutError:
+                _log.warning("draining was cut short")
+            limit = None
+
+
+@contextlib.asynccontextmanager
+async def running(
+    app: Callable[..., Awaitable[None]],
+    acceptor: Acceptor,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    limits: Limits | None = None,
+    opcode_of: Callable[[str], int] = message_opcode,
+) -> AsyncIterator[Served]:
+    """A server for the length of a block, in the running loop, without handling any signal.
+
+    At the block's end WebSockets are closed with 4001, requests under way get a second, and what
+    is left is aborted: none of its connections or tasks outlives it. `opcode_of` says which kind
+    of message a subprotocol is made of, where its name does not.
+
+    Raises:
+        SetupError: the address cannot be listened on.
+    """
+    endpoint = Endpoint(acceptor, limits or Limits(), opcode_of)
+    listening = _listen(host, port)
+    address = listening.getsockname()
+    server = _Server(_config(app, endpoint))
+    task = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
+    task.add_done_callback(lambda _: server.listening.set())
+    try:
+        await server.listening.wait()
+        yield Served(address[0], address[1], task)
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signals, and with an end that waits for nobody's peer."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        patience = asyncio.get_running_loop().call_later(_LEAVE_S, self._abort_all)
+        await super().shutdown(sockets)
+        patience.cancel()
+        self._abort_all()
+        # The loop tells them that they are lost in its next turn.
+        await asyncio.sleep(0)
+
+    def _abort_all(self) -> None:
+        left = cast("set[HttpProtocol | WebSocketProtocol]", self.server_state.connections)
+        for connection in list(left):
+            connection.abort()
+
+
+def _config(app: Callable[..., Awaitable[None]], endpoint: Endpoint) -> uvicorn.Config:
+    return uvicorn.Config(
+        cast(Any, app),
+        http=http_protocol(endpoint),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Who is asked from where is decided by the application, which sees the headers.
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_CANCEL_S,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket whose options every connection inherits."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SetupError(_reason(host, port, error)) from error
+    listening.setblocking(False)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+    return listening
+
+
+def _reason(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{host}:{port} is in use by another program; choose another --port"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission to listen on {host}:{port}; ports below 1024 need it"
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    return f"cannot listen on {host}:{port}: {why}"
+
+
+@contextlib.contextmanager
+def _signals(handler: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _allow_open_files() -> None:
+    """A connection is a file, and the usual soft limit of 1,024 is far below the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,31 @@
+"""What every test runs under: the loop of production, no blocking call in it, a bounded search.
+
+Called by pytest alone. Fixtures that start or stand in for a part of the server live in
+tests/support; timeouts and "warnings are errors" in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+
+import hypothesis
+import pytest
+import uvloop
+from blockbuster import BlockBuster, blockbuster_ctx
+
+# A deadline per example measures the machine's other load; the test's own timeout bounds it.
+hypothesis.settings.register_profile("subrosa", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("subrosa")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Async tests run on the loop that the server runs on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_blocks_the_loop() -> Iterator[BlockBuster]:
+    """A blocking call that our own code makes inside a loop raises `BlockingError`."""
+    with blockbuster_ctx(["server", "client_demo"]) as watch:
+        yield watch
