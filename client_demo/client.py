@@ -5,9 +5,9 @@
         async for event in client.events():
             ...
 
-Owns the connecting (backoff with full jitter, the server's own delays, final close codes), the
-resuming from positions, the token's renewal, the watch over silence and the outbox. It depends on
-the wire alone. What it gives the application, in order:
+Joins the parts: `reconnector` (staying connected), `intake` (events in order, once), `outbox`
+(messages until their outcome is known), `calls` (the commands by name). What it gives the
+application, in order:
 
 - every event with a position once, as long as the process lives; after a restart with a state
   file, from the last event whose successor was asked for, so the last ones may come again;
@@ -25,53 +25,35 @@ from the last event it kept: nothing is lost, and a loop over events may await c
 from __future__ import annotations
 
 import asyncio
-import logging
 import random as random_numbers
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-from client_demo.backlog import Backlog
 from client_demo.calls import Calls
 from client_demo.errors import (
-    CommandError,
     ConnectionLost,
     NoAnswer,
     SessionEnded,
     StateUnusable,
-    TokenUnavailable,
 )
-from client_demo.link import NO_CODE, Ended, HangUp, Link, open_link
+from client_demo.intake import Intake
 from client_demo.outbox import Outbox
 from client_demo.pacing import Backoff, Clock, SystemClock
-from client_demo.positions import Positions, Verdict, pages
-from client_demo.protocol import TOKEN_EXPIRED, Encoding, Ending, Event, Map
+from client_demo.protocol import Encoding, Event, Map
+from client_demo.reconnector import Reconnector
 from client_demo.state import Entry, StateFile
 from client_demo.tokens import Source, Tokens
 
-log = logging.getLogger(__name__)
-
-TOPICS_A_FRAME = 500  # some 50 bytes each: far below what a frame may carry
-STEADY_S = 10.0  # a session that lived this long counts as a success for the backoff
-SAVE_EVERY = 100  # events between two writes of the positions, while the queue is not empty
+SAVE_EVERY = 100  # events between two writes of the positions while more are waiting
 CREATING = {"message.send", "invitation.send", "conversation.start", "conversation.add"}
-HARMLESS = {"receipt.read", "settings.set", "presence.get", "explain", "ping"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """What waits for the application; `seen` are the positions that an opened session set."""
-
-    event: Event
-    seen: tuple[dict[str, int], str] | None = None
+HARMLESS = {"receipt.read", "settings.set", "explain", "ping"}
 
 
 class Client(Calls):
-    """One member's session on one device. Use it as an async context manager."""
+    """One member's session on one device. Use it once, as an async context manager."""
 
     def __init__(
         self,
@@ -91,52 +73,42 @@ class Client(Calls):
         function (plain or async) that gives one. `state` is a file for unsent messages and
         positions; without one both end with the process. `queue` and `outbox` are bounds;
         `timeout_s` is how long a command waits for its answer, being offline included."""
-        self._url = url
-        self._device = device
-        self._encoding: Encoding = encoding
-        self._tokens = Tokens(token)
-        self._timeout_s = timeout_s
-        self._clock = clock or SystemClock()
-        self._random = random
-        self._state = StateFile(Path(state) if state is not None else None)
-        self._outbox = Outbox(
-            self._state, self._try_send, self._report, self._clock, self._backoff, limit=outbox
-        )
-        self._received = Positions()
-        self._taken = Positions()
-        self._unsaved = 0
-        self._backlog: Backlog[_Item] = Backlog(queue)
-        self._half = queue // 2
-        self._behind = False
-        self._iterating = False
-        self._link: Link | None = None
-        self._ended: SessionEnded | StateUnusable | None = None
-        self._standing = asyncio.Event()  # there is a link, or there will be none
-        self._owner: asyncio.TaskGroup | None = None
-        self._tasks: list[asyncio.Task[None]] = []
         self.member = ""
         """The member's id, once connected."""
         self.limits: Map = {}
         """The server's limits, as it said when connecting."""
+        clock = clock or SystemClock()
+        self._timeout_s = timeout_s
+        self._state = StateFile(Path(state) if state is not None else None)
+        self._intake = Intake(queue)
+        self._reconnector = Reconnector(
+            url, encoding, device, Tokens(token), self._intake, clock, random
+        )
+        self._outbox = Outbox(
+            self._state,
+            self._try_send,
+            self._intake.report,
+            clock,
+            lambda: Backoff(random),
+            limit=outbox,
+        )
+        self._iterating = False
+        self._running: asyncio.Task[None] | None = None
 
     # --- life -------------------------------------------------------------------------------
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         """Open the state and start connecting; commands wait for the connection by themselves.
 
         Raises: StateUnusable.
         """
         saved = await self._state.open()
         self.member = saved.member
-        self._received.keep(saved.topics, saved.epoch)
-        self._taken.keep(saved.topics, saved.epoch)
+        self._intake.start_at(saved.topics, saved.epoch)
         self._outbox.load(saved.entries)
-        self._owner = asyncio.TaskGroup()
-        await self._owner.__aenter__()
-        self._tasks = [
-            self._owner.create_task(self._stay_connected()),
-            self._owner.create_task(self._outbox.run()),
-        ]
+        started = asyncio.Event()
+        self._running = asyncio.create_task(self._run(started))  # awaited in __aexit__
+        await started.wait()
         return self
 
     async def __aexit__(
@@ -145,13 +117,17 @@ class Client(Calls):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the connection and the state. What is unsent stays in the state file."""
-        self._end(SessionEnded(0, "the client was closed"))
-        for task in self._tasks:
-            task.cancel()
+        """Close the connection and the state. What is unsent stays in the state file.
+
+        Raises: what the client's own work failed with, unless the body failed itself.
+        """
+        self._reconnector.end(SessionEnded(0, "the client was closed"))
         try:
-            if self._owner is not None:
-                await self._owner.__aexit__(kind, error, trace)
+            if self._running is not None:
+                self._running.cancel()
+                (outcome,) = await asyncio.gather(self._running, return_exceptions=True)
+                if isinstance(outcome, Exception) and error is None:
+                    raise outcome
         finally:
             try:
                 await self._save_positions()
@@ -163,7 +139,27 @@ class Client(Calls):
 
         Raises: SessionEnded.
         """
-        await self._online()
+        await self._reconnector.online()
+
+    async def _run(self, started: asyncio.Event) -> None:
+        """Everything that goes on beside the application; its failure ends the session."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._outbox.run(started))
+                group.create_task(self._reconnector.run(self._recognise))
+        except ExceptionGroup as failure:
+            self._reconnector.end(SessionEnded(0, f"the client failed: {failure.exceptions[0]!r}"))
+            raise
+
+    async def _recognise(self, result: Map) -> None:
+        """Bind the state to the member, or notice that it is another's."""
+        member = result["member"]
+        if self.member not in ("", member):
+            raise StateUnusable(f"the state belongs to {self.member}, the token to {member}")
+        if not self.member:
+            await self._state.belong_to(member)
+        self.member = member
+        self.limits = result.get("limits", {})
 
     # --- commands ---------------------------------------------------------------------------
 
@@ -183,11 +179,11 @@ class Client(Calls):
         try:
             async with asyncio.timeout(self._timeout_s):
                 while True:
-                    link = await self._online()
+                    link = await self._reconnector.online()
                     try:
                         return await link.call(cmd, params)
                     except ConnectionLost:
-                        self._offline(link)
+                        self._reconnector.lost(link)
                         if not _repeatable(cmd, params):
                             raise
         except TimeoutError:
@@ -221,7 +217,8 @@ class Client(Calls):
     ) -> str:
         """Put a message into the outbox and return its `client_id` at once; it is on disk then.
 
-        The outcome comes as the event "message.sent" or "message.refused".
+        The outcome comes as the event "message.sent" {client_id, result} or "message.refused"
+        {client_id, params, code, message, details}.
 
         Raises: OutboxFull; StateUnusable.
         """
@@ -232,9 +229,15 @@ class Client(Calls):
         """The messages that are not known to be sent, in the order given."""
         return self._outbox.unsent
 
+    async def _try_send(self, entry: Entry) -> Map:
+        try:
+            return await self.call("message.send", client_id=entry.client_id, **entry.params)
+        except StateUnusable as error:
+            raise SessionEnded(0, str(error)) from None
+
     # --- events -----------------------------------------------------------------------------
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """Everything that happens, in order, for ever; one iteration at a time.
 
         An event counts as dealt with when the next one is asked for.
@@ -244,206 +247,23 @@ class Client(Calls):
         if self._iterating:
             raise RuntimeError("somebody else iterates over this client's events")
         self._iterating = True
+        intake = self._intake
         try:
             while True:
-                if self._unsaved and (not self._backlog or self._unsaved >= SAVE_EVERY):
+                if intake.idle or intake.unsaved >= SAVE_EVERY:
                     await self._save_positions()
-                item = await self._backlog.take()
-                if self._behind and self._link is not None and len(self._backlog) <= self._half:
-                    self._link.abort("events were let go and there is room again")
+                item = await intake.next()
+                if intake.resume_due:
+                    self._reconnector.again("events were let go and there is room again")
                 yield item.event
-                self._taken.take(item.event)
-                if item.seen is not None:
-                    self._taken.keep(*item.seen)
-                self._unsaved += item.seen is not None or item.event.pos is not None
+                intake.done(item)
         finally:
             self._iterating = False
 
-    def _take(self, event: Event) -> None:
-        """One event from the link, in the order of the wire."""
-        if self._behind:
-            return
-        if event.pos is not None:
-            match self._received.judge(event.topic, event.pos):
-                case Verdict.SEEN:
-                    return
-                case Verdict.GAP:
-                    self._received.gap(event.topic)
-                    raise HangUp(f"a gap before position {event.pos} of {event.topic}")
-                case Verdict.NEW:
-                    pass
-        if self._backlog.offer(_Item(event)):
-            self._received.take(event)
-        elif event.pos is not None:  # a signal that does not fit is no loss
-            self._behind = True
-            log.warning("the application is %d events behind: letting go", len(self._backlog))
-
-    def _report(self, event: Event) -> None:
-        self._backlog.push(_Item(event))  # bounded by the outbox
-
     async def _save_positions(self) -> None:
-        if self._unsaved:
-            self._unsaved = 0
-            await self._state.save(self._taken.seen, self._taken.epoch)
-
-    # --- the connection ---------------------------------------------------------------------
-
-    async def _stay_connected(self) -> None:
-        """Open one link after the other until the session ends for good."""
-        backoff = self._backoff()
-        while True:
-            begun = self._clock.monotonic()
-            try:
-                ending = await self._one_session()
-            except Ended as ended:
-                ending = ended.ending
-            except (SessionEnded, StateUnusable) as final:
-                self._end(final)
-                return
-            except (ConnectionLost, TokenUnavailable, OSError, TimeoutError) as error:
-                ending = Ending(NO_CODE, str(error) or type(error).__name__)
-            except CommandError as error:
-                if not error.retryable:
-                    self._end(SessionEnded(0, f"connecting was refused: {error}"))
-                    return
-                ending = Ending(4013, f"after_ms={error.retry_after_ms or 0}")
-            if ending.final:
-                self._end(SessionEnded(ending.code, ending.reason))
-                return
-            if ending.code == TOKEN_EXPIRED:
-                if not self._tokens.renewable:
-                    self._end(SessionEnded(ending.code, "the token has expired"))
-                    return
-                self._tokens.forget()
-            if self._clock.monotonic() - begun >= STEADY_S:
-                backoff.reset()
-            wait_s = max(ending.after_s, backoff.next_s())
-            log.info("offline (%d %s): again in %.1f s", ending.code, ending.reason, wait_s)
-            await self._clock.sleep(wait_s)
-
-    async def _one_session(self) -> Ending:
-        """Connect, resume and read until the connection ends."""
-        token = await self._tokens.current()
-        link = await open_link(self._url, self._encoding, self._clock)
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                result, early = await self._connect(link, token)
-            await self._recognise(result["member"])
-            self.limits = result.get("limits", {})
-            self._opened(link, result)
-            for event in early:
-                self._take(event)
-            async with asyncio.TaskGroup() as group:
-                beside = [
-                    group.create_task(link.watch(2 * result["ping_s"])),
-                    group.create_task(self._keep_token(link, result)),
-                ]
-                ending = await link.read(self._take)
-                for task in beside:
-                    task.cancel()
-        except HangUp as gap:
-            ending = Ending(NO_CODE, str(gap))
-        finally:
-            self._offline(link)
-            await link.close()
-        if not self._behind:
-            offline = Event("client.offline", {"code": ending.code, "reason": ending.reason})
-            self._backlog.offer(_Item(offline))
-        return ending
-
-    async def _connect(self, link: Link, token: str) -> tuple[Map, list[Event]]:
-        """The first exchange: who we are, and where we go on from."""
-        params: Map = {"token": token}
-        if self._device:
-            params["device"] = self._device
-        self._behind = self._backlog.room < 3  # what a session's opening puts in
-        rest: list[dict[str, int]] = []
-        if self._received.epoch and not self._behind:
-            first, *rest = pages(self._received.seen, TOPICS_A_FRAME)
-            params |= {"resume": first, "epoch": self._received.epoch}
-            if rest:
-                params["resume_more"] = True
-        result, early = await link.exchange("connect", params)
-        for page in rest:
-            params = {"topics": page} if page is rest[-1] else {"topics": page, "more": True}
-            resumed, events = await link.exchange("resume", params)
-            early += events
-            result = {**result, **resumed}
-        return result, early
-
-    async def _recognise(self, member: str) -> None:
-        """Bind the state to the member, or notice that it is another's."""
-        if self.member not in ("", member):
-            raise StateUnusable(f"the state belongs to {self.member}, the token to {member}")
-        if not self.member:
-            self.member = member
-            await self._state.belong_to(member)
-
-    def _opened(self, link: Link, result: Map) -> None:
-        """From here on there is a session: settle the positions and say so."""
-        if not self._behind:
-            reset = self._received.opened(result, resumed=bool(self._received.epoch))
-            seen = (dict(self._received.seen), self._received.epoch)
-            online = {name: result.get(name) for name in ("member", "session", "limits")}
-            self._backlog.offer(_Item(Event("client.online", online)))
-            if reset:
-                self._backlog.offer(_Item(Event("client.reset", {"topics": reset}), seen))
-        self._link = link
-        self._standing.set()
-
-    async def _keep_token(self, link: Link, opened: Map) -> None:
-        """Refresh the token well before it expires; returns when there is nothing to do."""
-        left_s = (opened["expires_at"] - opened["now"]) / 1000
-        backoff = self._backoff()
-        expires_at, begun = opened["expires_at"], self._clock.monotonic()
-        while self._tokens.renewable:
-            # Spread, so that clients that connected together do not refresh together.
-            await self._clock.sleep(max(left_s * (0.7 + 0.2 * self._random()), 1.0))
-            try:
-                result = await link.call("refresh", {"token": await self._tokens.fresh()})
-                expires_at = result["expires_at"]
-                backoff.reset()
-            except ConnectionLost:
-                return
-            except (CommandError, TokenUnavailable, OSError) as error:
-                log.warning("the token could not be renewed: %s", type(error).__name__)
-                await self._clock.sleep(backoff.next_s())
-            server_now = opened["now"] + (self._clock.monotonic() - begun) * 1000
-            left_s = (expires_at - server_now) / 1000
-
-    async def _online(self) -> Link:
-        """The present link, when there is one.
-
-        Raises: SessionEnded, StateUnusable.
-        """
-        while True:
-            await self._standing.wait()
-            if self._ended is not None:
-                raise self._ended
-            if self._link is not None:
-                return self._link
-            self._standing.clear()
-
-    def _offline(self, link: Link) -> None:
-        if self._link is link:
-            self._link = None
-            if self._ended is None:
-                self._standing.clear()
-
-    def _end(self, error: SessionEnded | StateUnusable) -> None:
-        if self._ended is None:
-            self._ended = error
-            self._standing.set()
-            self._backlog.end(error)
-
-    async def _try_send(self, entry: Entry) -> Map:
-        try:
-            return await self.call("message.send", client_id=entry.client_id, **entry.params)
-        except StateUnusable as error:
-            raise SessionEnded(0, str(error)) from None
-
-    def _backoff(self) -> Backoff:
-        return Backoff(self._random)
+        if self._intake.unsaved:
+            self._intake.unsaved = 0
+            await self._state.save(self._intake.taken.seen, self._intake.taken.epoch)
 
 
 def _message(to: str | None, conversation: str | None, body: str, more: Map) -> Map:
@@ -457,15 +277,3 @@ def _repeatable(cmd: str, params: Map) -> bool:
     """Whether giving a command twice is the same as giving it once."""
     reads = cmd.endswith((".get", ".list", ".history"))
     return reads or cmd in HARMLESS or "client_id" in params
-
-
-async def first(client: Client, name: str) -> Event:
-    """The next event of this name; those before it are passed over. For scripts and tests.
-
-    Raises: SessionEnded.
-    """
-    async with aclosing(client.events()) as events:  # type: ignore[type-var]
-        async for event in events:
-            if event.name == name:
-                return event
-    raise SessionEnded(0, "there are no more events")

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from client_demo.errors import ConnectionLost, SessionEnded
+from client_demo.errors import CommandError, ConnectionLost, SessionEnded
 from client_demo.pacing import Clock
 from client_demo.protocol import (
     LARGEST_ANSWER,
@@ -42,7 +42,7 @@ NO_CODE = 1006  # the connection ended without a closing handshake
 STOP_STATUS = (400, 401, 403, 404)  # handshake answers that will be the same next time
 
 
-class HangUp(Exception):  # noqa: N818 - a request, not a failure
+class HangUp(Exception):
     """Raised by a taker of events to end the link; its text is the reason."""
 
 
@@ -106,6 +106,20 @@ class Link:
         except Garbled as error:
             raise ConnectionLost(str(error)) from None
 
+    async def ended_within(self, seconds: float) -> None:
+        """Wait for the server to close; returns if it does not.
+
+        Raises: Ended.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self._wire.recv()
+        except ConnectionClosed:
+            raise Ended(self.ending) from None
+        except TimeoutError:
+            return
+
     async def call(self, cmd: str, params: Map) -> Map:
         """Send a command and wait for its result, which `read` brings.
 
@@ -137,12 +151,12 @@ class Link:
                     case Event() as event:
                         take(event)
                     case Result(id=ident, result=result):
-                        self._answer(ident, lambda answer, r=result: answer.set_result(r))
+                        self._answer(ident, result)
                     case Failure(id=ident, error=error):
                         if ident is None:
                             log.warning("the server could not read a frame: %s", error.code)
                         else:
-                            self._answer(ident, lambda answer, e=error: answer.set_exception(e))
+                            self._answer(ident, error)
         except ConnectionClosed:
             return self.ending
         except (HangUp, Garbled) as error:
@@ -181,10 +195,14 @@ class Link:
         self._last_id += 1
         return self._last_id
 
-    def _answer(self, ident: int, settle: Callable[[asyncio.Future[Map]], None]) -> None:
+    def _answer(self, ident: int, answered: Map | CommandError) -> None:
         answer = self._pending.get(ident)
-        if answer is not None and not answer.done():  # else its caller no longer waits
-            settle(answer)
+        if answer is None or answer.done():  # its caller no longer waits
+            return
+        if isinstance(answered, CommandError):
+            answer.set_exception(answered)
+        else:
+            answer.set_result(answered)
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
@@ -215,7 +233,7 @@ async def open_link(url: str, encoding: Encoding, clock: Clock) -> Link:
             raise SessionEnded(0, f"the server refuses the connection: HTTP {status}") from None
         raise ConnectionLost(f"the server answered HTTP {status}") from None
     except (OSError, TimeoutError, InvalidHandshake) as error:
-        raise ConnectionLost(f"cannot connect: {error or type(error).__name__}") from None
+        raise ConnectionLost(f"cannot connect: {str(error) or type(error).__name__}") from None
     if wire.subprotocol != SUBPROTOCOLS[encoding]:
         await wire.close()
         raise SessionEnded(0, "the server does not speak this protocol")

@@ -115,10 +115,11 @@ class Outbox:
             raise outcome
         return outcome
 
-    async def run(self) -> None:
-        """Send until cancelled; owns the tasks of all lanes."""
+    async def run(self, started: asyncio.Event) -> None:
+        """Send until cancelled; owns the tasks of all lanes. Sets `started` once `put` works."""
         async with asyncio.TaskGroup() as group:
             self._group = group
+            started.set()
             try:
                 for lane in list(self._lanes):
                     group.create_task(self._work(lane))

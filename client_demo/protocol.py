@@ -122,18 +122,17 @@ def decode(data: str | bytes) -> Result | Failure | Event:
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
         raise Garbled(f"not a frame: {type(error).__name__}") from None
     match frame:
-        case {"event": str(name), "data": dict(body), **rest}:
-            return _event(name, body, rest)
+        case {"event": str(name), "data": dict(body)}:
+            return _event(name, body, frame.get("topic", ""), frame.get("pos"))
         case {"id": int(ident), "result": dict(result)}:
             return Result(ident, result)
-        case {"id": int() | None as ident, "error": {"code": str(code), **rest}}:
-            return Failure(ident, _error(code, rest))
+        case {"id": int() | None as ident, "error": {"code": str(code)}}:
+            return Failure(ident, _error(code, frame["error"]))
         case _:
             raise Garbled("neither an event nor an answer")
 
 
-def _event(name: str, body: Map, rest: Map) -> Event:
-    topic, pos = rest.get("topic", ""), rest.get("pos")
+def _event(name: str, body: Map, topic: object, pos: object) -> Event:
     if not isinstance(topic, str) or not (pos is None or isinstance(pos, int)):
         raise Garbled("an event whose topic or position is of the wrong type")
     if pos is not None and not topic:
@@ -141,7 +140,11 @@ def _event(name: str, body: Map, rest: Map) -> Event:
     return Event(name, body, topic, pos)
 
 
-def _error(code: str, rest: Map) -> CommandError:
-    message = rest.pop("message", "")
-    retryable = rest.pop("retryable", False)
-    return CommandError(code, str(message), retryable=retryable is True, details=rest)
+def _error(code: str, error: Map) -> CommandError:
+    told = ("code", "message", "retryable")
+    return CommandError(
+        code,
+        str(error.get("message", "")),
+        retryable=error.get("retryable") is True,
+        details={name: value for name, value in error.items() if name not in told},
+    )

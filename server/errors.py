@@ -1,25 +1,25 @@
 """Every error Subrosa raises on purpose, as one tree, with what each is on the wire.
 
-    SubrosaError
-    ├── SetupError              the operator must change something: one line, non-zero exit
-    │   ├── StoreUnavailable    the database cannot be reached, opened or migrated
-    │   └── DataDirHeld         another process serves from this directory
-    ├── StoreFailed             a transaction did not happen; nothing of it is stored
-    │   └── OutcomeUnknown      the commit itself failed: it may or may not have happened
-    └── CommandError            the answer to one command; the caller may act on it
-        ├── Invalid             400  malformed, unknown, missing, mistyped, too long
-        ├── Unauthenticated     401  no token or key, a bad one, or not connected
-        │   ├── TokenExpired         close code 4005
-        │   └── TokenRevoked         close code 4508
-        ├── CostsCredit         402  it would cost more than `max_cost`
-        ├── Unreachable         403  unknown, foreign, blocked, closed or private: never says which
-        ├── Refused             409  a rule the caller may know, named by `rule`
-        ├── ClientIdReused      409  the same client_id with other content
-        ├── TooLarge            413  a frame or body beyond the limits
-        ├── RateLimited         429  repeat after `retry_after_ms`
-        ├── Internal            500  a fault of the server, logged under `ref`
-        ├── Busy                503  overload or draining
-        └── UnknownOutcome      503  may or may not have happened: repeat with the same client_id
+SubrosaError
+├── SetupError              the operator must change something: one line, non-zero exit
+│   ├── StoreUnavailable    the database cannot be reached, opened or migrated
+│   └── DataDirHeld         another process serves from this directory
+├── StoreFailed             a transaction did not happen; nothing of it is stored
+│   └── OutcomeUnknown      the commit itself failed: it may or may not have happened
+└── CommandError            the answer to one command; the caller may act on it
+    ├── Invalid             400  malformed, unknown, missing, mistyped, too long
+    ├── Unauthenticated     401  no token or key, a bad one, or not connected
+    │   ├── TokenExpired         close code 4005
+    │   └── TokenRevoked         close code 4508
+    ├── CostsCredit         402  it would cost more than `max_cost`
+    ├── Unreachable         403  unknown, foreign, blocked, closed or private: never says which
+    ├── Refused             409  a rule the caller may know, named by `rule`
+    ├── ClientIdReused      409  the same client_id with other content
+    ├── TooLarge            413  a frame or body beyond the limits
+    ├── RateLimited         429  repeat after `retry_after_ms`
+    ├── Internal            500  a fault of the server, logged under `ref`
+    ├── Busy                503  overload or draining
+    └── UnknownOutcome      503  may or may not have happened: repeat with the same client_id
 """
 
 from __future__ import annotations

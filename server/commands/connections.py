@@ -68,9 +68,7 @@ def connect_pair(a: Member, b: Member, pair: Pair, work: Work) -> None:
         )
     )  # fmt: skip
     for mine, theirs in ((a, b), (b, a)):
-        work.emit(
-            mine.topic, "connection.added", views.profile(theirs), member=theirs.key
-        )
+        work.emit(mine.topic, "connection.added", views.profile(theirs), member=theirs.key)
 
 
 def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
@@ -82,7 +80,7 @@ def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
     for mine, theirs in ((a, b), (b, a)):
         if mine.alive:
             work.emit(mine.topic, "connection.removed", {"member": theirs.id}, member=theirs.key)
-    work.fence("parted", a.key, other=b.key)
+    work.fence("parted", a, other=b)
     return parted
 
 
@@ -201,7 +199,7 @@ def ignore(me: Member, p: Answer, work: Work) -> Map:
 
 
 def refuse(me: Member, p: Answer, work: Work) -> Map:
-    """"I don't know this person": nothing more from that sender, who is not told."""
+    """ "I don't know this person": nothing more from that sender, who is not told."""
     _answer(me, _open_invitation(me, p, "recipient", work), "refused", work)
     return {}
 
@@ -215,9 +213,7 @@ def withdraw(me: Member, p: Answer, work: Work) -> Map:
     work.put(relations.mark(pair, me.key, invitation=0, withdrew_ms=work.now_ms))
     if row.state == "pending":
         data = {"invitation": p.invitation, "member": me.id}
-        work.emit(
-            other.topic, "invitation.withdrawn", data, member=me.key, refs={"key": row.key}
-        )
+        work.emit(other.topic, "invitation.withdrawn", data, member=me.key, refs={"key": row.key})
     return {}
 
 
@@ -282,7 +278,7 @@ def block(me: Member, p: Peer, work: Work) -> Map:
         refs={"blocked": True},
     )  # fmt: skip
     if not were_connected:
-        work.fence("parted", me.key, other=other.key)
+        work.fence("parted", me, other=other)
     return {}
 
 

@@ -151,5 +151,3 @@ class World:
         if known is not None:
             kept = [r for r in known.reactions if r is not before and r.ident != row.ident]
             self.learn(Reactions, row.message, Reactions(row.message, [*kept, row]))
-
-

@@ -14,8 +14,8 @@ from server.commands.facts import Devices, FenceHead, Handle, Memberships
 from server.commands.outcome import Opened
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
-from server.domain import contact, relations
-from server.domain.rows import Conversation, DeviceToken, Member, Pair, Topic
+from server.domain import contact, conversations, relations
+from server.domain.rows import Conversation, DeviceToken, Member, Pair, Participant, Topic
 from server.errors import Unreachable
 
 Map = dict[str, Any]
@@ -52,7 +52,7 @@ def apply_settings(member: Member, p: Settings, work: Work) -> None:
     work.put(changed)
     work.emit(member.topic, "settings.changed", views.settings(changed), member=member.key)
     if changed.receipts != member.receipts:
-        work.fence("switch", member.key, on=changed.receipts)
+        work.fence("switch", member, on=changed.receipts)
 
 
 class Presence(Params, frozen=True):
@@ -122,12 +122,18 @@ def connect(me: Member, p: Connect, work: Work) -> Map:
     work.want(*((Conversation, key) for key in memberships.conversations))
     several = [work.need(Conversation, key).topic for key in memberships.conversations]
     work.want(*((Topic, key) for key in several))
+    work.want(*((Participant, (key, me.key)) for key in memberships.conversations))
     topics = [work.need(Topic, key) for key in (me.topic, *several)]
     heads = {topic.name: topic.head for topic in topics}
+    since = {topic.name: topic.floor for topic in topics}
+    for key, topic in zip(memberships.conversations, topics[1:], strict=True):
+        part = work.need(Participant, (key, me.key))
+        since[topic.name] = max(since[topic.name], part.spans[-1].after_pos)
     work.opened = Opened(
         member=me.id,
         topics=heads,
-        floors={topic.name: topic.floor for topic in topics},
+        since=since,
+        past=_past(me, p.resume or {}, heads, work),
         receipts=me.receipts,
         fence=work.need(FenceHead, 0).seq,
     )
@@ -144,6 +150,27 @@ def _register(me: Member, device: str, work: Work) -> None:
         jtis = {**known.jtis, caller.jti: caller.expires_ms}
         current = {name: end for name, end in jtis.items() if end > work.now_ms}
         work.put(Devices(me.key, device, current))
+
+
+def _past(me: Member, resume: dict[str, int], heads: dict[str, int], work: Work) -> dict[str, int]:
+    """Topics that the client goes on from but the member has lost, with their last position."""
+    keys: dict[str, int] = {}
+    for name in resume.keys() - heads.keys():
+        kind, _, conversation = name.partition(":")
+        key = work.ids.conversation_key(conversation) if kind == "conversation" else None
+        if key is not None:
+            keys[name] = key
+    work.want(
+        *((Conversation, key) for key in keys.values()),
+        *((Participant, (key, me.key)) for key in keys.values()),
+    )
+    past: dict[str, int] = {}
+    for name, key in keys.items():
+        row = work.find(Conversation, key)
+        view = row and conversations.view(row, work.find(Participant, (key, me.key)))
+        if view and not view.current and view.sees_pos(resume[name] + 1):
+            past[name] = view.pos
+    return past
 
 
 class Refresh(Params, frozen=True):

@@ -208,9 +208,7 @@ def send(me: Member, p: Send, work: Work) -> Map:
         mentions=_mentioned(p.mentions, where, work) if p.mentions else [],
     )  # fmt: skip
     creations.remember(me, p.client_id, "message.send", p, row.key, work)
-    work.put(
-        replace(where.row, seq=row.seq, last_message=row.key, active_ms=work.now_ms)
-    )
+    work.put(replace(where.row, seq=row.seq, last_message=row.key, active_ms=work.now_ms))
     work.put(row)
     data = views.message(row, work)
     for topic in where.topics:
@@ -373,9 +371,7 @@ def read(me: Member, p: Read, work: Work) -> Map:
     if seq > mine.read:
         mine = replace(mine, read=seq)
         data = {"conversation": p.conversation, "read": seq}
-        work.emit(
-            me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq}
-        )
+        work.emit(me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq})
     # Shown only by reading now, with the switch on: what was read before stays unsaid.
     shows = me.receipts and _may_show(me, where, work)
     if shows and seq > mine.shown and seq > where.mine.read:

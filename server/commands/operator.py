@@ -103,7 +103,7 @@ def delete_member(operator: None, p: OneMember, work: Work) -> Map:
     row = _known(p.id, "id", work)
     work.want((FenceHead, 0))
     work.put(replace(row, alive=False, refused_until_us=work.now_us))
-    work.fence("revoked", row.key)
+    work.fence("revoked", row)
     return {}
 
 
@@ -187,14 +187,14 @@ def revoke(operator: None, p: Revoke, work: Work) -> Map:
     work.want((FenceHead, 0))
     if p.device is None:
         work.put(replace(row, refused_until_us=work.now_us))
-        work.fence("revoked", row.key)
+        work.fence("revoked", row)
         return {}
     work.want((Devices, (row.key, p.device)))
     for jti, expires in work.need(Devices, (row.key, p.device)).jtis.items():
         work.put(Refusal(row.key, jti, expires))
     if not row.devices_revoked:
         work.put(replace(row, devices_revoked=True))
-    work.fence("revoked", row.key, device=p.device)
+    work.fence("revoked", row, device=p.device)
     return {}
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from server.domain.rows import Fence
 from server.errors import CommandError
 
 
@@ -45,12 +44,35 @@ class Signal(msgspec.Struct, frozen=True):
     lasts_ms: int = 0
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """A fence as a hub applies it, by wire ids: before the change that wrote it is answered.
+
+    "switch": a member's receipts are `on` or off. "removed": `member` lost `topic`, whose last
+    position for them is `pos`. "parted": nothing passes between two members any more.
+    "revoked": a member's sessions end, or those of one `device`.
+    """
+
+    seq: int
+    kind: str
+    member: str
+    other: str = ""
+    topic: str = ""
+    pos: int = 0
+    device: str = ""
+    on: bool = False
+
+
 class Opened(msgspec.Struct, frozen=True):
-    """What a session may attach to: topic names with their heads, and what the hub keeps of it."""
+    """What a session may attach to: topic names with their heads, and what the hub keeps of it.
+
+    `past` are topics asked for that the member is no longer in, with the last position that is
+    theirs; `since` is where a topic's visible events begin for this member.
+    """
 
     member: str
     topics: dict[str, int]
-    floors: dict[str, int]
+    since: dict[str, int]
+    past: dict[str, int]
     receipts: bool
     fence: int
 
@@ -90,5 +112,5 @@ class Outcome(msgspec.Struct):
     error: CommandError | None = None
     events: list[Event] = []
     signals: list[Signal] = []
-    fences: list[Fence] = []
+    endings: list[Ending] = []
     opened: Opened | None = None

@@ -60,9 +60,7 @@ def _shown(me: Member, other: Member, part: Participant, where: Place, snapshot:
     return roster is not None and conversations.has_signals(len(roster.roles), snapshot.policy)
 
 
-def _conversation(
-    me: Member, where: Place, unread: int, snapshot: Snapshot
-) -> Map:
+def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:
     row, mine, view = where.row, where.mine, where.view
     last_seq = row.seq if view.seq < 0 else view.seq
     newest = snapshot.messages(row.key, 0, last_seq + 1, 1, newest=True) if last_seq else []
@@ -150,10 +148,7 @@ def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
         if count or p.filter != "unread"
     ]
     out: Map = {
-        "conversations": [
-            _conversation(me, where, count, snapshot)
-            for where, count in listed
-        ],
+        "conversations": [_conversation(me, where, count, snapshot) for where, count in listed],
         "more": len(found) > limit,
         "at": snapshot.heads([me.topic]),
     }

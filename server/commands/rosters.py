@@ -52,9 +52,7 @@ def _connected(me: Member, members: list[str], work: Work) -> list[Member]:
 
 def _tell_joined(row: Conversation, topic: str, pos: int, member: Member, work: Work) -> None:
     data = {"conversation": work.ids.conversation(row.key), "topic": topic, "pos": pos}
-    work.emit(
-        member.topic, "conversation.joined", data, conversation=row.key, refs={"pos": pos}
-    )
+    work.emit(member.topic, "conversation.joined", data, conversation=row.key, refs={"pos": pos})
 
 
 def _found(me: Member, others: list[Member], title: str, work: Work) -> Conversation:
@@ -217,7 +215,7 @@ def end_part(where: Place, roster: Roster, member: Member, change: str, work: Wo
         }
         refs: dict[str, object] = {"pos": pos - 1}
         work.emit(member.topic, "conversation.left", data, conversation=key, refs=refs)
-    work.fence("removed", member.key, conversation=key)
+    work.fence("removed", member, conversation=row, pos=pos - 1)
 
 
 class Remove(Params, frozen=True):

@@ -36,8 +36,9 @@ class Snapshot(Facts, Protocol):
     def blocked(self, member: int) -> list[Member]:
         """Living members whom this one blocks, by name and id."""
 
-    def peers(self, member: int, limit: int) -> list[int]:
-        """Some members with whom this one has anything that a deletion must end."""
+    def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
+        """What deleted members still have: (member, conversation, 0) for a part in one of more
+        than two, (member, 0, other) for a connection or an invitation."""
 
     def inbox(
         self, member: int, before: tuple[int, int] | None, limit: int, *, unread: bool

@@ -13,10 +13,10 @@ from typing import Any, Protocol, TypeVar
 from msgspec.structs import replace
 
 from server.commands.facts import FenceHead, Ident, Missing, Want, World
-from server.commands.outcome import Caller, Event, Opened, Signal
+from server.commands.outcome import Caller, Ending, Event, Opened, Signal
 from server.domain.ids import Ids
 from server.domain.policy import Policy
-from server.domain.rows import Entry, Fence, Row, Topic
+from server.domain.rows import Conversation, Entry, Fence, Member, Row, Topic
 
 R = TypeVar("R", bound=Row)
 
@@ -56,12 +56,10 @@ class Deployment:
 class Work:
     """A command's transaction as its handler sees it."""
 
-    __slots__ = ("caller", "deployment", "events", "fences", "now_ms", "now_us", "opened", "put_rows",
-                 "signals", "world")  # fmt: skip
+    __slots__ = ("caller", "deployment", "endings", "events", "now_ms", "now_us", "opened",
+                 "put_rows", "signals", "world")  # fmt: skip
 
-    def __init__(
-        self, world: World, deployment: Deployment, caller: Caller, now_us: int
-    ) -> None:
+    def __init__(self, world: World, deployment: Deployment, caller: Caller, now_us: int) -> None:
         self.world = world
         self.caller = caller
         self.deployment = deployment
@@ -70,7 +68,7 @@ class Work:
         self.put_rows: dict[tuple[type[Row], Ident], Row] = {}
         self.events: list[Event] = []
         self.signals: list[Signal] = []
-        self.fences: list[Fence] = []
+        self.endings: list[Ending] = []
         self.opened: Opened | None = None
 
     @property
@@ -149,10 +147,33 @@ class Work:
         head = self.need(FenceHead, 0).seq
         self.signals.append(Signal(topic.name, name, data, sender, head, topic.head, lasts_ms))
 
-    def fence(self, kind: str, member: int, **fields: Any) -> None:
+    def fence(
+        self,
+        kind: str,
+        member: Member,
+        *,
+        other: Member | None = None,
+        conversation: Conversation | None = None,
+        pos: int = 0,
+        device: str = "",
+        on: bool = False,
+    ) -> None:
         """Record a change that must be applied everywhere before it is answered."""
-        head = self.need(FenceHead, 0).seq + 1
-        row = Fence(head, kind, self.now_ms, member, **fields)
-        self.put(FenceHead(0, head))
-        self.put(row)
-        self.fences.append(row)
+        seq = self.need(FenceHead, 0).seq + 1
+        self.put(FenceHead(0, seq))
+        self.put(
+            Fence(
+                seq,
+                kind,
+                self.now_ms,
+                member.key,
+                other.key if other is not None else 0,
+                conversation.key if conversation is not None else 0,
+                pos,
+                device,
+                on,
+            )
+        )
+        topic = self.need(Topic, conversation.topic).name if conversation is not None else ""
+        other_id = other.id if other is not None else ""
+        self.endings.append(Ending(seq, kind, member.id, other_id, topic, pos, device, on))

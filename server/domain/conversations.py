@@ -86,9 +86,7 @@ def join(
     )
 
 
-def leave(
-    conversation: Conversation, pos: int, participant: Participant
-) -> Participant:
+def leave(conversation: Conversation, pos: int, participant: Participant) -> Participant:
     """The participant row of a member whose access ends by the event at `pos`."""
     *earlier, last = participant.spans
     ended = Span(last.joined, last.after_pos, last.after_seq, pos, conversation.seq)
@@ -118,14 +116,14 @@ def as_of(message: Message, revisions: list[Revision], pos: int) -> Message:
     rev = later[0].rev - 1
     if text is None:  # only reactions changed since
         return replace(message, rev=rev)
-    return replace(
-        message, rev=rev, body=text.body, edited_at=text.edited_at, deleted_at=0
-    )
+    return replace(message, rev=rev, body=text.body, edited_at=text.edited_at, deleted_at=0)
 
 
 def reactions_as_of(reactions: list[Reaction], rev: int) -> list[Reaction]:
     """The reactions that a message had at its revision `rev`."""
-    return [r for r in reactions if r.added_rev <= rev and (not r.removed_rev or r.removed_rev > rev)]
+    return [
+        r for r in reactions if r.added_rev <= rev and (not r.removed_rev or r.removed_rev > rev)
+    ]
 
 
 def has_signals(count: int, policy: Policy) -> bool:

@@ -229,5 +229,6 @@ class Fence(Row, frozen=True):
     member: int
     other: int = 0
     conversation: int = 0
+    pos: int = 0
     device: str = ""
     on: bool = False

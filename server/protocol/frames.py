@@ -18,7 +18,9 @@ CLOSE = 0x8
 
 FIN = 0x80
 OPCODE = 0x0F
-"""Masks of a frame's first byte: whether it ends its message, and what kind it is."""
+CONTROL = 0x08
+"""Masks of a frame's first byte: whether it ends its message, what kind it is, and whether that
+kind is a control frame's."""
 
 _MASKED = 0x80
 _SHORT = 126

@@ -124,7 +124,7 @@ class _Batch:
                 result=result,
                 events=work.events,
                 signals=work.signals,
-                fences=work.fences,
+                endings=work.endings,
                 opened=work.opened,
             )
         raise StoreFailed(f"{call.cmd} asked for facts without end")

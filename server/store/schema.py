@@ -56,9 +56,7 @@ def deployment(connection: Connection, policy: Policy) -> Deployment:
         connection.execute(
             insert(table), [{"name": name, "value": value} for name, value in values.items()]
         )
-    last = max(
-        connection.scalar(select(func.max(keyed.c.key))) or 0 for keyed in tables.KEYED
-    )
+    last = max(connection.scalar(select(func.max(keyed.c.key))) or 0 for keyed in tables.KEYED)
     return Deployment(
         ids=Ids(bytes.fromhex(values["id_secret"])),
         policy=policy,

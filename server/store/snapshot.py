@@ -124,20 +124,26 @@ class SqlSnapshot:
         """Living members whom this one blocks, by name and id."""
         return self._others(member_key, pair.c.low_blocks, pair.c.high_blocks)
 
-    def peers(self, member_key: int, limit: int) -> list[int]:
-        """Some members with whom this one has anything that a deletion must end."""
-        other = case((pair.c.low == member_key, pair.c.high), else_=pair.c.low)
-        found = self._connection.execute(
-            select(other)
-            .where(
-                or_(pair.c.low == member_key, pair.c.high == member_key),
-                or_(
-                    pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0
-                ),
-            )
+    def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
+        """What deleted members still have, some of it at a time."""
+        parts = self._connection.execute(
+            select(participant.c.member, participant.c.conversation)
+            .join(member, member.c.key == participant.c.member)
+            .join(conversation, conversation.c.key == participant.c.conversation)
+            .where(~member.c.alive, participant.c.role != "", conversation.c.topic != 0)
             .limit(limit)
         )
-        return [key for (key,) in found]
+        found = [(gone, key, 0) for gone, key in parts]
+        held = or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
+        for mine, other in ((pair.c.low, pair.c.high), (pair.c.high, pair.c.low)):
+            pairs = self._connection.execute(
+                select(mine, other)
+                .join(member, member.c.key == mine)
+                .where(~member.c.alive, held)
+                .limit(limit)
+            )
+            found += [(gone, 0, key) for gone, key in pairs]
+        return found
 
     def inbox(
         self, member_key: int, before: tuple[int, int] | None, limit: int, *, unread: bool

@@ -65,28 +65,51 @@ def _engine(path: Path, begin: str) -> Engine:
     return engine
 
 
+class SqliteFile:
+    """An open database file of this version. Opening blocks: do it off the loop.
+
+    Raises `StoreUnavailable`.
+    """
+
+    def __init__(self, path: Path, policy: Policy) -> None:
+        self.writing = _engine(path, "BEGIN IMMEDIATE")
+        self.reading = _engine(path, "BEGIN")
+        try:
+            schema.migrate(self.writing)
+            with self.writing.begin() as connection:
+                self.deployment: Deployment = schema.deployment(connection, policy)
+        except (DBAPIError, sqlite3.Error) as error:
+            self.close()
+            raise StoreUnavailable(f"{path} cannot be opened: {error.__cause__}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.reading.dispose()
+        self.writing.dispose()
+
+
 class SqliteStore:
-    """The embedded store. Make it with `SqliteStore.open`, on the loop that is to use it."""
+    """The embedded store over an open file. Make it on the loop that is to use it."""
 
     def __init__(
-        self, path: Path, policy: Policy, deliver: Deliver, clock_us: Callable[[], int] = now_us
+        self,
+        file: SqliteFile,
+        policy: Policy,
+        deliver: Deliver,
+        clock_us: Callable[[], int] = now_us,
     ) -> None:
+        self._file = file
+        self.deployment = file.deployment
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         self._clock_us = clock_us
         self._limit = policy.commands_waiting
-        self._waiting = 0
+        self.waiting = 0  # commands submitted and not yet delivered
         self._reading = 0
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
-        self._writing = _engine(path, "BEGIN IMMEDIATE")
-        self._reads = _engine(path, "BEGIN")
-        try:
-            schema.migrate(self._writing)
-            with self._writing.begin() as connection:
-                self.deployment: Deployment = schema.deployment(connection, policy)
-        except (DBAPIError, sqlite3.Error) as error:
-            self._dispose()
-            raise StoreUnavailable(f"{path} cannot be opened: {error.__cause__}") from error
         self.commits = self.make_commits(World())
         self._readers = ThreadPoolExecutor(READERS, "subrosa-read")
         self._thread = threading.Thread(target=self._run, name="subrosa-write")
@@ -98,9 +121,9 @@ class SqliteStore:
 
     def submit(self, call: Call) -> None:
         """Have a command decided and stored. Raises `Busy` when too many wait."""
-        if self._waiting >= self._limit:
+        if self.waiting >= self._limit:
             raise Busy
-        self._waiting += 1
+        self.waiting += 1
         self._inbox.put(call)
 
     async def read(self, question: Callable[[Snapshot], T]) -> T:
@@ -116,21 +139,20 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""
         self._inbox.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
-        self._readers.shutdown()
-        self._dispose()
+        await asyncio.to_thread(self._close)
 
-    def _dispose(self) -> None:
-        self._reads.dispose()
-        self._writing.dispose()
+    def _close(self) -> None:
+        self._thread.join()
+        self._readers.shutdown()
+        self._file.close()
 
     def _ask(self, question: Callable[[Snapshot], T]) -> T:
-        with self._reads.begin() as connection:
+        with self._file.reading.begin() as connection:
             return question(SqlSnapshot(connection, self.deployment, self._clock_us() // 1000))
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._writing.connect() as connection:
+        with self._file.writing.connect() as connection:
             transaction = connection.begin()
             try:
                 yield connection
@@ -162,7 +184,5 @@ class SqliteStore:
                 self._loop.call_soon_threadsafe(self._done, calls, outcomes)
 
     def _done(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        self._waiting -= len(calls)
+        self.waiting -= len(calls)
         self._deliver(calls, outcomes)
-
-

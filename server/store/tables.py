@@ -70,9 +70,7 @@ def _table(name: str, *columns: Column[Any] | Index) -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=not composite)
 
 
-deployment = Table(
-    "deployment", metadata, Column("name", Text, primary_key=True), _text("value")
-)
+deployment = Table("deployment", metadata, Column("name", Text, primary_key=True), _text("value"))
 member = _table(
     "member", _key("key"), _text("id"), _int("topic"), _text("name"), _text("headline"),
     _text("avatar"), _text("plan"), Column("facets", Packed(dict[str, list[str]]), nullable=False),
@@ -140,7 +138,7 @@ refusal = _table(
 )  # fmt: skip
 fence = _table(
     "fence", _key("seq"), _text("kind"), _int("at_ms"), _int("member"), _int("other"),
-    _int("conversation"), _text("device"), _flag("on"),
+    _int("conversation"), _int("pos"), _text("device"), _flag("on"),
 )  # fmt: skip
 
 TABLES: dict[type[Row], Table] = {

@@ -122,6 +122,10 @@ class HttpProtocol(HttpToolsProtocol):
         return self._for_websocket
 
     def _become_websocket(self, early: bytes) -> None:
+        if self._is_answering():
+            # Pipelined behind a request whose answer would end up among the frames.
+            self.transport.abort()
+            return
         self._request_is_here()
         endpoint = self.endpoint
         request = Request(
@@ -147,6 +151,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, refused: Refused) -> None:
         self._request_is_here()
+        if self._is_answering():
+            # A second answer in the middle of the first would be taken for a part of it.
+            self.transport.abort()
+            return
         text = refused.text.encode()
         head = [STATUS_LINE[refused.status]]
         for name, value in (

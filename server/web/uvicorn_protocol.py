@@ -25,6 +25,7 @@ from websockets.protocol import SERVER, Protocol
 from server.protocol.frames import (
     BINARY,
     CLOSE,
+    CONTROL,
     FIN,
     OPCODE,
     TEXT,
@@ -218,18 +219,21 @@ class WebSocketProtocol(asyncio.Protocol):
     def _ask_library(self, data: bytes | bytearray) -> None:
         """One frame that is not a whole message: a control frame, a fragment or an error."""
         endpoint = self._endpoint
-        parser = self._parser or Protocol(
-            SERVER, max_size=endpoint.limits.max_size, logger=endpoint.log
-        )
+        # A control frame stands for itself, a Close among fragments included.
+        alone = data[0] & CONTROL
+        parser = None if alone else self._parser
+        if parser is None:
+            parser = Protocol(SERVER, max_size=endpoint.limits.max_size, logger=endpoint.log)
         parser.receive_data(data)
         reply = b"".join(parser.data_to_send())
         if parser.parser_exc is not None:
             self._fail(reply)
             return
-        for frame in parser.events_received():
-            if isinstance(frame, Frame):
-                self._take(frame, reply)
-        self._parser = None if self._fragments is None else parser
+        (frame,) = parser.events_received()
+        assert isinstance(frame, Frame)
+        self._take(frame, reply)
+        if not alone:
+            self._parser = None if self._fragments is None else parser
 
     def _take(self, frame: Frame, reply: bytes) -> None:
         if frame.opcode is Opcode.CLOSE:

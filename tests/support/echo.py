@@ -1,22 +1,18 @@
 """A test application behind the real server: every message comes back as it was.
 
 Called by the tests of `server.web`, in their own loop or, as a process of its own
-(`python -m tests.support.echo`), to be sent signals. `Peer` is its other end: a client that sends
-the bytes it is told to, well-formed or not, and reads frames without any opinion on them.
+(`python -m tests.support.echo PORT`), to be sent signals.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import struct
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 import uvloop
-from websockets.frames import Close, Frame, Opcode
 
 from server.errors import SetupError
 from server.protocol.frames import TEXT, binary_frame, text_frame

@@ -17,12 +17,16 @@ export class Changes {
   /**
    * @param {string[]} names
    * @param {() => void} listener Called once, however many of the names changed.
+   * @returns {() => void} Listen no longer.
    */
   on(names, listener) {
     for (const name of names) {
       const known = this.listeners.get(name) ?? new Set();
       this.listeners.set(name, known.add(listener));
     }
+    return () => {
+      for (const name of names) this.listeners.get(name)?.delete(listener);
+    };
   }
 
   /** @param {string[]} names */

@@ -231,6 +231,7 @@ export class Messenger {
   async readied({ member, reset }) {
     this.marker.forget();
     const { state, reader } = this;
+    const { open } = state;
     state.me = member;
     if (!state.ready || reset.length > 0) {
       await reader.everything();
@@ -238,6 +239,8 @@ export class Messenger {
       if (state.openId !== null) await reader.opened(state.openId);
       await reader.wanted();
     }
+    // It may have been opened before it was known whether there is a conversation already.
+    if (open !== null && "to" in open && open === state.open) await this.openTo(open.to);
     this.outbox.resume();
     this.considerRead();
   }

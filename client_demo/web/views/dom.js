@@ -63,16 +63,16 @@ const kept = new WeakMap();
 export function keep(parent, rows, make, show) {
   const before = kept.get(parent) ?? new Map();
   const after = new Map();
-  /** @type {Element | null} */
+  const keys = new Set(rows.map(({ key }) => key));
+  for (const [key, { element }] of before) if (!keys.has(key)) element.remove();
   let here = parent.firstElementChild;
   for (const row of rows) {
     const held = before.get(row.key) ?? { element: make(row), signature: null };
     if (held.signature !== row.signature) refill(held.element, row, show);
-    if (held.element === here) here = here.nextElementSibling;
+    if (held.element === here) here = held.element.nextElementSibling;
     else parent.insertBefore(held.element, here);
     after.set(row.key, { element: held.element, signature: row.signature });
   }
-  for (const [key, { element }] of before) if (!after.has(key)) element.remove();
   kept.set(parent, after);
 }
 

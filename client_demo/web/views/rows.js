@@ -52,8 +52,9 @@ export function rowsOf(state, outgoing) {
   let unreadShown = false;
   const noticesUpTo = (/** @type {number} */ seq) => {
     while (notices.length > 0 && notices[0].afterSeq <= seq) {
-      const { text } = /** @type {{text: string}} */ (notices.shift());
-      rows.push({ kind: "notice", key: `notice:${rows.length}:${text}`, signature: text, text });
+      const { afterSeq, text } = notices[0];
+      rows.push({ kind: "notice", key: `notice:${afterSeq}:${notices.length}`, signature: text, text });
+      notices.shift();
       group = null;
     }
   };

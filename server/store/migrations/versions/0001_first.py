@@ -100,6 +100,7 @@ def upgrade() -> None:
         whole("member"),
         whole("other"),
         whole("conversation"),
+        whole("pos"),
         words("device"),
         flag("on"),
         sa.PrimaryKeyConstraint("seq"),

@@ -1,0 +1,134 @@
+/** Where one writes: a field that grows, sends by Enter, and can take up an earlier message. */
+
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+/** @typedef {import("../model/messenger.js").Messenger} Messenger */
+/** @typedef {import("../protocol/types.js").Message} Message */
+
+const MOST_CHARACTERS = 8_000;
+const DRAFTS_KEPT = 50;
+
+/** @param {Messenger} messenger */
+export function composer(messenger) {
+  const { changes } = messenger;
+  const field = h("textarea", {
+    id: "composer",
+    rows: 1,
+    maxlength: MOST_CHARACTERS,
+    placeholder: "Write a message",
+    "aria-label": "Message",
+    enterkeyhint: "send",
+    dir: "auto",
+  });
+  const send = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send"));
+  const stopEditing = h("button", { type: "button", class: "link" }, "Cancel");
+  const editing = h("div", { class: "editing", hidden: true }, h("span", {}, "Editing your message"), stopEditing);
+  const form = h("form", { class: "composer", on: { submit } }, editing, h("div", { class: "composer-field" }, field, send));
+  const closed = h("p", { class: "composer-closed", hidden: true }, "You are no longer in this conversation.");
+  const element = h("div", { class: "composer-place" }, form, closed);
+
+  /** @type {Message | null} */
+  let edited = null;
+  /** @type {string | null} */
+  let target = null;
+  /** @type {Map<string, string>} What was begun elsewhere, by conversation. */
+  const drafts = new Map();
+
+  field.addEventListener("input", () => {
+    grow();
+    if (edited !== null) return;
+    if (field.value.trim() === "") messenger.typing.stop();
+    else messenger.typed();
+  });
+  field.addEventListener("blur", () => messenger.typing.stop());
+  field.addEventListener("keydown", keyed);
+  stopEditing.addEventListener("click", () => cancelEditing());
+
+  /** @param {Event} event */
+  function submit(event) {
+    event.preventDefault();
+    const body = field.value.trim();
+    if (body === "") return;
+    const message = edited;
+    setText("");
+    if (message === null) return messenger.send(body);
+    cancelEditing();
+    if (body !== message.body) void messenger.edit(message.message, body);
+  }
+
+  /** @param {KeyboardEvent} event */
+  function keyed(event) {
+    // While an input method is composing, Enter is part of the word.
+    if (event.isComposing) return;
+    const touch = matchMedia("(pointer: coarse)").matches;
+    if (event.key === "Enter" && !event.shiftKey && !touch) {
+      event.preventDefault();
+      form.requestSubmit();
+    } else if (event.key === "Escape" && edited !== null) {
+      event.stopPropagation();
+      cancelEditing();
+    } else if (event.key === "ArrowUp" && field.value === "") {
+      const last = lastOwn();
+      if (last === undefined) return;
+      event.preventDefault();
+      edit(last);
+    }
+  }
+
+  function lastOwn() {
+    const { openId, timelines } = messenger.state;
+    const messages = openId === null ? [] : (timelines.get(openId)?.messages ?? []);
+    return messages.findLast((message) => messenger.mayChange(message));
+  }
+
+  /** @param {Message} message */
+  function edit(message) {
+    edited = message;
+    editing.hidden = false;
+    setText(message.body ?? "");
+    field.focus();
+  }
+
+  function cancelEditing() {
+    edited = null;
+    editing.hidden = true;
+    setText("");
+  }
+
+  /** @param {string} text */
+  function setText(text) {
+    field.value = text;
+    grow();
+  }
+
+  function grow() {
+    field.style.height = "auto";
+    // While it is not displayed it has no height, and one line is right.
+    if (field.scrollHeight > 0) field.style.height = `${field.scrollHeight}px`;
+  }
+
+  /** Another conversation is open, or this one has changed. */
+  function draw() {
+    const { state } = messenger;
+    const left = state.conversations.get(state.openId)?.state === "closed";
+    form.hidden = left;
+    closed.hidden = !left;
+    if (messenger.target === target) return;
+    if (target !== null) keepDraft(target);
+    target = messenger.target;
+    edited = null;
+    editing.hidden = true;
+    setText(drafts.get(target ?? "") ?? "");
+  }
+
+  /** @param {string} of */
+  function keepDraft(of) {
+    drafts.delete(of);
+    if (edited === null && field.value !== "") drafts.set(of, field.value);
+    for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
+  }
+
+  changes.on(["open", "list"], draw);
+  return { element, edit, draw, focus: () => field.focus() };
+}

@@ -1,0 +1,130 @@
+/** One message: its bubble, what can be done with it, and what has become of it. */
+
+import { avatar } from "./avatar.js";
+import { fill, h, hidden } from "./dom.js";
+import { icon } from "./icons.js";
+import { linked } from "./links.js";
+import { openPicker } from "./picker.js";
+import { fullTime, namesInWords, timeOfDay } from "./words.js";
+
+/** @typedef {import("../model/messenger.js").Messenger} Messenger */
+/** @typedef {import("../protocol/types.js").Message} Message */
+/** @typedef {import("../protocol/types.js").Reaction} Reaction */
+/** @typedef {import("./rows.js").MessageRow} MessageRow */
+/** @typedef {import("./rows.js").OutgoingRow} OutgoingRow */
+/**
+ * @typedef {object} MessagePorts
+ * @property {Messenger} messenger
+ * @property {(message: Message) => void} edit
+ * @property {(message: Message) => void} remove
+ */
+
+/**
+ * @param {HTMLElement} item
+ * @param {MessageRow} row
+ * @param {MessagePorts} ports
+ */
+export function showMessage(item, row, ports) {
+  const { message, mine, first, last, named } = row;
+  const { people } = ports.messenger.state;
+  const profile = people.get(message.sender);
+  const deleted = message.deleted_at !== undefined;
+  item.className = classes("message", { mine, first, last, deleted });
+  fill(item,
+    !mine && (last ? avatar(profile, "small") : h("span", { class: "avatar-space" })),
+    h("div", { class: "message-main" },
+      !mine && named && first
+        ? h("span", { class: "message-sender" }, profile.name)
+        : hidden(mine ? "You:" : `${profile.name}:`),
+      h("div", { class: "bubble-line" },
+        deleted
+          ? h("p", { class: "bubble" }, "Message deleted")
+          : h("p", { class: "bubble", dir: "auto", title: fullTime(message.sent_at) }, ...linked(message.body ?? "")),
+        !deleted && actions(row, ports),
+      ),
+      reactions(message, ports.messenger),
+      meta(row, ports.messenger),
+    ),
+  );
+}
+
+/**
+ * One that is not known to be stored yet.
+ * @param {HTMLElement} item
+ * @param {OutgoingRow} row
+ * @param {Messenger} messenger
+ */
+export function showOutgoing(item, { outgoing, first }, { outbox }) {
+  const { body, clientId, state, words } = outgoing;
+  const failed = state === "failed";
+  item.className = classes("message mine last outgoing", { first, failed });
+  const button = (/** @type {string} */ text, /** @type {() => void} */ click) =>
+    h("button", { type: "button", class: "link", on: { click } }, text);
+  fill(item,
+    h("div", { class: "message-main" },
+      hidden("You:"),
+      h("div", { class: "bubble-line" }, h("p", { class: "bubble", dir: "auto" }, ...linked(body))),
+      failed
+        ? h("p", { class: "meta failed", role: "alert" },
+            `Not sent. ${words} `,
+            button("Try again", () => outbox.retry(clientId)),
+            " ",
+            button("Discard", () => outbox.remove(clientId)),
+          )
+        : h("p", { class: "meta" }, "Sending…"),
+    ),
+  );
+}
+
+/** @param {MessageRow} row @param {MessagePorts} ports */
+function actions({ message }, { messenger, edit, remove }) {
+  const mayChange = messenger.mayChange(message);
+  const react = tool("smile", "React", (event) =>
+    openPicker(/** @type {HTMLElement} */ (event.currentTarget), (emoji) => void messenger.react(message, emoji)),
+  );
+  react.setAttribute("aria-haspopup", "true");
+  return h("div", { class: "tools" },
+    react,
+    mayChange && tool("pencil", "Edit", () => edit(message)),
+    mayChange && tool("bin", "Delete", () => remove(message)),
+  );
+}
+
+/** @param {string} name @param {string} label @param {(event: MouseEvent) => void} click */
+function tool(name, label, click) {
+  return h("button", { type: "button", class: "tool", "aria-label": label, title: label, on: { click } }, icon(name));
+}
+
+/** @param {Message} message @param {Messenger} messenger */
+function reactions(message, messenger) {
+  const { me, people } = messenger.state;
+  const given = message.deleted_at ? [] : (message.reactions ?? []);
+  if (given.length === 0) return null;
+  const pills = given.map((/** @type {Reaction} */ { emoji, members, count }) => {
+    const mine = members?.includes(me) ?? false;
+    const who = namesInWords((members ?? []).map((member) => (member === me ? "you" : people.name(member))));
+    const label = `${emoji} ${who || count}`;
+    const click = () => void messenger.react(message, emoji);
+    return h("button", { type: "button", class: "reaction", "aria-pressed": String(mine), "aria-label": label, title: who, on: { click } },
+      h("span", { class: "emoji" }, emoji),
+      String(count ?? members?.length ?? 0),
+    );
+  });
+  return h("div", { class: "reactions" }, ...pills);
+}
+
+/** The time at the end of a group, and who has seen it. @param {MessageRow} row @param {Messenger} messenger */
+function meta({ message, last, seen }, { state: { people } }) {
+  const parts = [];
+  if (last) parts.push(timeOfDay(message.sent_at));
+  if (message.edited_at && !message.deleted_at) parts.push("edited");
+  if (seen.length > 0) {
+    parts.push(`Seen by ${namesInWords(seen.map((who) => people.firstName(who)))}`);
+  }
+  return parts.length > 0 ? h("p", { class: "meta" }, parts.join(" · ")) : null;
+}
+
+/** @param {string} always @param {Record<string, boolean>} when */
+function classes(always, when) {
+  return [always, ...Object.keys(when).filter((name) => when[name])].join(" ");
+}

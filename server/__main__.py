@@ -1,0 +1,5 @@
+"""`python -m server` is `subrosa`."""
+
+from server.cli import main
+
+main()

@@ -1,0 +1,152 @@
+"""The command line: parses, calls, and prints one clear line where something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+import uvloop
+
+import client_demo
+from server import app as composition
+from server import settings as configuration
+from server.domain.ids import is_member_id
+from server.errors import CommandError, DataDirHeld, SetupError
+from server.settings import Settings
+from server.web import keys, logs
+from server.web.tokens import LONGEST_S
+
+ASSETS = Path(client_demo.__file__).parent / "web"
+BATCH = 1_000
+cli = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    help="Subrosa: private real-time messaging.",
+)  # fmt: skip
+
+Data = Annotated[Path | None, typer.Option(help="The data directory (./data).")]
+Database = Annotated[str | None, typer.Option(help="A database to use instead of DIR's own.")]
+
+
+def _settings(**flags: Any) -> Settings:
+    return configuration.load(flags, os.environ)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 for any.")] = None,
+    data: Data = None,
+    database: Database = None,
+    redis: Annotated[str | None, typer.Option(help="The bus between nodes.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine.")] = None,
+    demo: Annotated[bool | None, typer.Option("--demo", help="With sample members.")] = None,
+) -> None:
+    """Run the server."""
+    settings = _settings(
+        host=host, port=port, data=data, database=database, redis=redis, workers=workers, demo=demo
+    )
+    logs.configure(settings.log_level)
+    uvloop.run(composition.run_server(settings, ASSETS, lambda line: print(line, flush=True)))
+
+
+@cli.command()
+def token(
+    member: Annotated[str, typer.Argument(help="The member's id.")],
+    data: Data = None,
+    ttl: Annotated[int, typer.Option(help="Seconds, at most 86400.")] = LONGEST_S,
+) -> None:
+    """Print a token for a member, signed with the deployment's key."""
+    if not 1 <= ttl <= LONGEST_S:
+        raise SetupError(f"--ttl is between 1 and {LONGEST_S} seconds")
+    if not is_member_id(member):
+        raise SetupError(f"{member!r} is no member's id: letters, digits and _ . - up to 64")
+    print(composition.make_tokens(_settings(data=data)).issue(member, ttl))
+
+
+@cli.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(help="One JSON map a line; - for standard input.")],
+    data: Data = None,
+    database: Database = None,
+) -> None:
+    """Carry out the operator's commands of a file: {"cmd", "params"} a line."""
+    settings = _settings(data=data, database=database)
+    logs.configure("warning")
+    commands = _read(file)
+    try:
+        errors = asyncio.run(composition.run_commands(settings, commands))
+    except DataDirHeld as held:
+        if held.address is None:
+            raise
+        errors = _send(settings, held.address, commands)
+    failed = [(line, error) for line, error in enumerate(errors, 1) if error is not None]
+    for line, error in failed:
+        print(f"line {line}: {error}", file=sys.stderr)
+    print(f"{len(errors) - len(failed)} of {len(errors)} commands done")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read(file: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"{file} cannot be read: {error}") from None
+    commands = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            cmd, params = value["cmd"], value.get("params", {})
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            cmd = params = None
+        if not isinstance(cmd, str) or not isinstance(params, dict):
+            raise SetupError(f'{file}, line {number}: not a map with "cmd" and "params"')
+        commands.append((cmd, params))
+    return commands
+
+
+def _send(
+    settings: Settings, address: str, commands: list[tuple[str, dict[str, Any]]]
+) -> list[CommandError | str | None]:
+    """Have the running server carry them out."""
+    key = keys.load_or_make(settings.data, "admin.key", settings.admin_key)
+    outcomes: list[CommandError | str | None] = []
+    for start in range(0, len(commands), BATCH):
+        some = [{"cmd": cmd, "params": params} for cmd, params in commands[start : start + BATCH]]
+        try:
+            answer = httpx.post(
+                f"{address}/admin/v1/batch",
+                json={"commands": some},
+                headers={"X-API-Key": key},
+                timeout=120,
+                trust_env=False,
+            )
+            results = answer.raise_for_status().json()["result"]["results"]
+        except (httpx.HTTPError, KeyError, ValueError) as error:
+            raise SetupError(f"the server at {address} did not take them: {error}") from None
+        outcomes += [
+            result["error"]["message"] if "error" in result else None for result in results
+        ]
+    return outcomes
+
+
+def main() -> None:
+    """The console script: every foreseen failure is one line and a non-zero exit."""
+    try:
+        cli(standalone_mode=True)
+    except SetupError as error:
+        print(f"subrosa: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except CommandError as error:
+        print(f"subrosa: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

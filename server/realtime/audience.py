@@ -1,0 +1,40 @@
+"""The sessions of one member, and what signals must know about the member.
+
+Owned by the hub; made when the member's first session registers, dropped a while after the last
+one left.
+"""
+
+from __future__ import annotations
+
+from server.realtime.session import Session
+
+
+class Audience:
+    """One member's sessions on this node.
+
+    `receipts` is their switch as of the fence `fence`; `last_active` is Unix milliseconds of
+    when the last session was there, 0 if none has been since this node started.
+    """
+
+    __slots__ = ("fence", "last_active_ms", "member", "receipts", "sessions")
+
+    def __init__(self, member: str) -> None:
+        self.member = member
+        self.sessions: dict[str, Session] = {}
+        self.receipts = False  # until a session has been opened, nobody's signals are theirs
+        self.fence = 0
+        self.last_active_ms = 0
+
+    def know(self, receipts: bool, fence: int) -> None:
+        """Take the switch as it was at a fence, unless a later one is known."""
+        if fence >= self.fence:
+            self.receipts, self.fence = receipts, fence
+
+    def longest_silent(self) -> Session:
+        """The session that has shown no life for longest. There must be one."""
+        return min(self.sessions.values(), key=lambda session: session.seen)
+
+    @property
+    def active(self) -> bool:
+        """Whether the member is connected here."""
+        return any(session.live for session in self.sessions.values())

@@ -1,0 +1,368 @@
+"""The hub: from committed outcomes to the sockets of exactly those who may have them.
+
+It follows every topic that a session here is attached to, delivers event n+1 after n, drops what
+it has seen, and reads the store where something is missing. Roster changes are applied as they
+are delivered, fences before the change that wrote them is answered. Everything runs on the event
+loop's thread; fan-out awaits nothing. `Replays` does what has to wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from server.commands.outcome import Ending, Event, Opened, Outcome, Signal
+from server.domain.policy import Policy
+from server.protocol.codec import Codec
+from server.realtime.audience import Audience
+from server.realtime.bus import Bus
+from server.realtime.messages import decode, encode
+from server.realtime.replays import Replays
+from server.realtime.session import Item, Overflow, Session
+from server.realtime.topics import LiveTopic
+
+TOO_SLOW = (4008, "too slow: reconnect and resume")
+REVOKED = (4508, "revoked")
+TOO_MANY = (4504, "too many sessions")
+PING_S = 25
+_FENCED = 100_000  # ends of access remembered for signals that are still on their way
+
+
+class Counters(msgspec.Struct):
+    """What the hub has done since it started, for /metrics."""
+
+    delivered: int = 0
+    signals: int = 0
+    healed: int = 0
+    too_slow: int = 0
+    revoked: int = 0
+    dropped_signals: int = 0
+
+
+class Hub:
+    """One node's live side. `close_session` ends a session's connection for a reason."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        policy: Policy,
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.audiences: dict[str, Audience] = {}
+        self.topics: dict[str, LiveTopic] = {}
+        self.counters = Counters()
+        self._bus = bus
+        self._policy = policy
+        self._loop = loop or asyncio.get_running_loop()
+        self.now_ms = now_ms
+        self._due: list[Session] = []
+        self._held: set[Session] = set()
+        self._fenced: dict[tuple[str, str], int] = {}
+        self._typing: dict[tuple[str, str, str], int] = {}
+        self.replays = Replays(self)
+        bus.listen(self._arrived)
+
+    # Sessions
+
+    def register(self, session: Session) -> Session | None:
+        """Know of a session before anything is read for it, so that no end of access misses it.
+
+        Answers the session that has to make room, which may be this one.
+        """
+        audience = session.audience
+        audience.sessions[session.id] = session
+        if len(audience.sessions) <= self._policy.sessions_per_member:
+            return None
+        silent = audience.longest_silent()
+        # Whoever answered the last ping is alive: if all are, there is no room.
+        others = [s for s in audience.sessions.values() if s is not session]
+        if all(s.seen > session.opened_at - 1.2 * PING_S for s in others):
+            return session
+        return silent
+
+    def audience(self, member: str) -> Audience:
+        """The member's sessions here."""
+        found = self.audiences.get(member)
+        if found is None:
+            found = self.audiences[member] = Audience(member)
+        return found
+
+    def open(self, session: Session, opened: Opened, resume: dict[str, int] | None) -> None:
+        """Attach a session whose rights were just read: live, or from where its client was.
+
+        To be called in the order of commits, after the connect result was given. `resume` holds
+        the positions that can be gone on from; other topics are live from their heads.
+        """
+        session.audience.know(opened.receipts, opened.fence)
+        self._touch(session.audience)
+        session.opened_pos = opened.topics[f"member:{opened.member}"]
+        for topic, head in opened.topics.items():
+            self._attach(session, topic, (resume or {}).get(topic, head), head)
+        for topic, last in opened.past.items():
+            if resume and topic in resume:
+                self.replays.past(session, topic, resume[topic], last)
+
+    def leave(self, session: Session) -> None:
+        """The session's connection is gone."""
+        session.live = False
+        audience = session.audience
+        for topic in list(session.topics):
+            self._detach(session, topic)
+        session.drop_all()
+        self._held.discard(session)
+        if audience.sessions.pop(session.id, None) is not None:
+            self._touch(audience)
+        if not audience.sessions and not audience.last_active_ms:
+            self.audiences.pop(audience.member, None)
+
+    def _touch(self, audience: Audience) -> None:
+        audience.last_active_ms = self.now_ms()
+
+    def give(self, session: Session, frame: bytes) -> None:
+        """Give a session an answer of its own."""
+        self._push(session, Item(frame))
+
+    def _attach(self, session: Session, topic: str, pos: int, head: int) -> None:
+        if topic in session.topics:
+            return
+        session.topics.add(topic)
+        live = self.topics.get(topic)
+        if live is None:
+            live = self.topics[topic] = LiveTopic(topic, head)
+            self._bus.subscribe(topic)
+        self.join(session, live, pos)
+
+    def join(self, session: Session, live: LiveTopic, pos: int) -> None:
+        """Bring a session that has everything up to `pos` into a topic's audience."""
+        if pos == live.pos:
+            live.sessions.add(session)
+        elif pos > live.pos:
+            live.waiting[session] = pos
+            self.replays.heal(live)
+        else:
+            self.replays.resume(session, live, pos)
+
+    def _detach(self, session: Session, topic: str) -> None:
+        session.drop_topic(topic)
+        live = self.topics.get(topic)
+        if live is not None:
+            live.drop(session)
+            self.forget_if_deserted(live)
+
+    def forget_if_deserted(self, live: LiveTopic) -> None:
+        """Stop following a topic that nobody here is attached to any more."""
+        if live.deserted and not self.replays.following(live):
+            if self.topics.pop(live.name, None) is not None:
+                self._bus.unsubscribe(live.name)
+
+    # What happened
+
+    def apply(self, outcome: Outcome) -> None:
+        """Apply a committed outcome here and tell other nodes. In order of commits."""
+        for ending in outcome.endings:
+            self._end(ending)
+        for event in outcome.events:
+            if self._bus.carries(event.topic):
+                self._bus.publish(event.topic, encode(event))
+            self.receive(event)
+        for signal in outcome.signals:
+            if self._bus.carries(signal.topic):
+                self._bus.publish(signal.topic, encode(signal))
+            self.receive_signal(signal)
+
+    def _arrived(self, topic: str, message: bytes) -> None:
+        value = decode(message)
+        if isinstance(value, Event):
+            self.receive(value)
+        else:
+            self.receive_signal(value)
+
+    def receive(self, event: Event) -> None:
+        """An event, from this node or another, perhaps again, perhaps too early."""
+        live = self.topics.get(event.topic)
+        if live is None:
+            return
+        if live.take(event):
+            self.replays.heal(live)
+        for ready in live.ready():
+            self._deliver(live, ready)
+        live.catch_up_with()
+
+    def _deliver(self, live: LiveTopic, event: Event) -> None:
+        for member in event.ended:
+            self._lose(member, live.name)
+        frames = Frames(event.topic, event_map(event))
+        for session in live.sessions:
+            self._push(session, frames.item(session.codec))
+        self.counters.delivered += len(live.sessions)
+        if event.name in ("conversation.joined", "conversation.left"):
+            for session in list(live.sessions):
+                self.follow(session, event)
+
+    def follow(self, session: Session, event: Event) -> None:
+        """A session was told that its topics changed: do as it was told."""
+        if event.pos <= session.opened_pos or not event.topic.startswith("member:"):
+            return
+        topic, pos = event.data["topic"], event.data["pos"]
+        if event.name == "conversation.joined":
+            self._attach(session, topic, pos, pos)
+        elif event.name == "conversation.left":
+            self._detach(session, topic)
+
+    def _lose(self, member: str, topic: str) -> None:
+        audience = self.audiences.get(member)
+        for session in list(audience.sessions.values()) if audience is not None else ():
+            self._detach(session, topic)
+
+    def receive_signal(self, signal: Signal) -> None:
+        """A signal: for those attached whose switch is on, unless it has become untrue."""
+        live = self.topics.get(signal.topic)
+        if live is None or self._outdated(signal, ("member", signal.sender)):
+            return
+        if self._outdated(signal, ("topic", signal.topic)) or self._too_soon(signal):
+            return
+        frames = Frames(
+            signal.topic,
+            {"event": signal.name, "topic": signal.topic, "data": signal.data},
+            signal=True,
+        )
+        for session in live.sessions:
+            audience = session.audience
+            if not audience.receipts or audience.member == signal.sender:
+                continue
+            if not self._outdated(signal, ("member", audience.member)):
+                self._push(session, frames.item(session.codec))
+                self.counters.signals += 1
+
+    def _outdated(self, signal: Signal, who: tuple[str, str]) -> bool:
+        return self._fenced.get(who, 0) > signal.fence
+
+    def _too_soon(self, signal: Signal) -> bool:
+        """Typing is renewed at most every 3 s: what comes sooner says nothing new."""
+        key = (signal.topic, str(signal.data["conversation"]), signal.sender)
+        if not signal.lasts_ms:
+            self._typing.pop(key, None)
+            return False
+        now = self.now_ms()
+        if now - self._typing.get(key, 0) < self._policy.typing_renew_ms:
+            return True
+        if len(self._typing) > _FENCED:
+            self._typing.clear()
+        self._typing[key] = now
+        return False
+
+    # Ends of access
+
+    def _end(self, ending: Ending) -> None:
+        if len(self._fenced) > _FENCED:
+            self._fenced.clear()
+        concerned = [("member", ending.member)]
+        if ending.other:
+            concerned.append(("member", ending.other))
+        if ending.topic:
+            concerned = [("topic", ending.topic)]
+        for who in concerned:
+            self._fenced[who] = ending.seq
+        for session in (*self._due, *self._held):
+            session.drop_signals()
+        audience = self.audiences.get(ending.member)
+        if audience is None:
+            return
+        match ending.kind:
+            case "switch":
+                audience.know(ending.on, ending.seq)
+            case "removed":
+                self._lose(ending.member, ending.topic)
+            case "revoked":
+                for session in list(audience.sessions.values()):
+                    if ending.device in ("", session.device):
+                        self.counters.revoked += 1
+                        self.end(session, *REVOKED)
+
+    def end(self, session: Session, code: int, reason: str) -> None:
+        """End a session: what waits for it is dropped, its connection is closed."""
+        self.leave(session)
+        session.wire.close(code, reason)
+
+    # Writing
+
+    def _push(self, session: Session, item: Item) -> None:
+        session.pending.append(item)
+        if not session.due:
+            session.due = True
+            if not self._due:
+                self._loop.call_soon(self._flush)
+            self._due.append(session)
+
+    def push_event(self, session: Session, event: Event) -> None:
+        """Give one session one event, as part of what it missed."""
+        self._push(session, Frames(event.topic, event_map(event)).item(session.codec))
+
+    def _flush(self) -> None:
+        due, self._due = self._due, []
+        now = self._loop.time()
+        for session in due:
+            session.due = False
+            self.flush(session, now)
+
+    def flush(self, session: Session, now: float) -> None:
+        """Hand a session's frames over as far as its wire takes them."""
+        try:
+            session.flush(now, self._policy)
+        except Overflow:
+            self.counters.too_slow += 1
+            self.end(session, *TOO_SLOW)
+            return
+        if session.pending:
+            self._held.add(session)
+        else:
+            self._held.discard(session)
+
+    def drained(self, session: Session) -> None:
+        """The session's wire takes more again."""
+        self.flush(session, self._loop.time())
+
+    def sweep(self) -> None:
+        """Once a second: sessions that hold frames too long are ended."""
+        now = self._loop.time()
+        for session in list(self._held):
+            self.flush(session, now)
+
+    @property
+    def sessions(self) -> Iterable[Session]:
+        """All registered sessions."""
+        return (s for audience in self.audiences.values() for s in audience.sessions.values())
+
+    def held_bytes(self) -> int:
+        """Bytes that wait for full wires, over all sessions."""
+        return sum(session.held_bytes for session in self._held)
+
+
+class Frames:
+    """One map framed once per encoding, on demand, and shared by all who get it."""
+
+    __slots__ = ("_body", "_items", "_signal", "_topic")
+
+    def __init__(self, topic: str, body: dict[str, Any], *, signal: bool = False) -> None:
+        self._topic = topic
+        self._body = body
+        self._signal = signal
+        self._items: dict[str, Item] = {}
+
+    def item(self, codec: Codec) -> Item:
+        """The frame in this encoding."""
+        found = self._items.get(codec.subprotocol)
+        if found is None:
+            found = Item(codec.frame(self._body), self._topic, self._signal)
+            self._items[codec.subprotocol] = found
+        return found
+
+
+def event_map(event: Event) -> dict[str, Any]:
+    """An event as it is on the wire."""
+    return {"event": event.name, "topic": event.topic, "pos": event.pos, "data": event.data}

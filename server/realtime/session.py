@@ -1,0 +1,138 @@
+"""One live session: what is due to one socket, bounded, and revocable until it is handed over.
+
+Owned by the hub. A frame waits here from the moment it is due until the wire takes it: at the
+end of the loop's tick, or, while the transport is full, until it drains. What waits can still be
+taken back. Few bytes, and no task, timer or queue of its own while idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from server.domain.policy import Policy
+from server.protocol.codec import Codec
+from server.protocol.wire import Wire
+
+if TYPE_CHECKING:
+    from server.realtime.audience import Audience
+
+WRITE_BYTES = 65_536  # handed to the transport at a time: beyond that it is out of reach
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A frame that is due, and why: shared by all sessions of an encoding that get it."""
+
+    frame: bytes
+    topic: str = ""  # "" for an answer
+    signal: bool = False
+
+
+class Overflow(Exception):
+    """The session's buffer is beyond its hard limit."""
+
+
+class Session:
+    """A connected member's one socket."""
+
+    __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
+                 "device", "due", "expires_ms", "id", "live", "opened_at", "opened_pos",
+                 "pending", "seen", "topics", "wire")  # fmt: skip
+
+    def __init__(
+        self, ident: str, wire: Wire, codec: Codec, audience: Audience, device: str, now: float
+    ) -> None:
+        self.id = ident
+        self.wire = wire
+        self.codec = codec
+        self.audience = audience  # the member's, which all of their sessions share
+        self.device = device
+        self.expires_ms = 0
+        self.opened_at = now
+        self.seen = now  # loop time of the last frame from the peer
+        self.live = False  # connected: the result has been given
+        self.opened_pos = 0  # the member topic's position that the session was opened at
+        self.topics: set[str] = set()
+        self.pending: list[Item] = []
+        self.due = False  # already on the hub's list for the end of this tick
+        self._bytes = 0
+        self._counted = 0
+        self._blocked_since = 0.0
+        self._drained: asyncio.Future[None] | None = None
+
+    def flush(self, now: float, policy: Policy) -> None:
+        """Hand over what is due, or hold it while the wire is full.
+
+        Raises `Overflow` beyond the hard limit, in bytes or in age.
+        """
+        pending, wire = self.pending, self.wire
+        while pending:
+            if wire.full:
+                self._hold(now, policy)
+                return
+            size = count = 0
+            for item in pending:
+                size += len(item.frame)
+                count += 1
+                if size >= WRITE_BYTES:
+                    break
+            wire.write([item.frame for item in pending[:count]])
+            del pending[:count]
+            self._counted = self._bytes = 0
+        self._blocked_since = 0.0
+        if self._drained is not None and not wire.full:
+            self._wake()
+
+    def _hold(self, now: float, policy: Policy) -> None:
+        self._recount()
+        if not self._blocked_since:
+            self._blocked_since = now
+        if self._bytes > policy.buffer_soft_bytes:
+            self.drop_signals()
+        if self._bytes > policy.buffer_hard_bytes:
+            raise Overflow
+        if (now - self._blocked_since) * 1000 > policy.buffer_age_ms:
+            raise Overflow
+
+    def _recount(self) -> None:
+        for item in self.pending[self._counted :]:
+            self._bytes += len(item.frame)
+        self._counted = len(self.pending)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that wait for the wire."""
+        return self._bytes
+
+    def _keep(self, kept: list[Item]) -> None:
+        self.pending[:] = kept
+        self._bytes = self._counted = 0
+        self._recount()
+
+    def drop_signals(self) -> None:
+        """Signals go first: what they say is soon untrue anyway."""
+        self._keep([item for item in self.pending if not item.signal])
+
+    def drop_topic(self, topic: str) -> None:
+        """The session lost this topic: what waits for it is not flushed."""
+        self.topics.discard(topic)
+        self._keep([item for item in self.pending if item.topic != topic])
+
+    def drop_all(self) -> None:
+        """The session ends: nothing that waits is given any more."""
+        self._keep([])
+        self.topics.clear()
+        self._wake()
+
+    async def drained(self) -> None:
+        """Wait until everything due has been handed over, or the session has ended."""
+        if self.live and (self.pending or self.wire.full):
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+
+    def _wake(self) -> None:
+        waiting, self._drained = self._drained, None
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)

@@ -1,0 +1,57 @@
+"""A topic as a node follows it: its position, and who is attached to it.
+
+Positions are dense. What comes early waits for its turn, what comes twice is dropped, and what
+does not come is read from the store; `ready` is the order in which events are to be delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from server.commands.outcome import Event
+from server.realtime.session import Session
+
+EARLY = 1_000  # events held for a gap; beyond it they are read from the store instead
+
+
+class LiveTopic:
+    """One topic that has sessions on this node; `pos` is the last position delivered."""
+
+    __slots__ = ("early", "healing", "name", "pos", "sessions", "waiting")
+
+    def __init__(self, name: str, pos: int) -> None:
+        self.name = name
+        self.pos = pos
+        self.sessions: set[Session] = set()
+        self.waiting: dict[Session, int] = {}  # ahead of this node, at these positions
+        self.early: dict[int, Event] = {}
+        self.healing = False
+
+    def take(self, event: Event) -> bool:
+        """Note an event; answers whether a gap before it has to be healed."""
+        if event.pos > self.pos and (len(self.early) < EARLY or event.pos == self.pos + 1):
+            self.early[event.pos] = event
+        return event.pos > self.pos + 1 and self.pos + 1 not in self.early
+
+    def ready(self) -> Iterator[Event]:
+        """The events whose turn it is, each once; the position moves as they are taken."""
+        while (event := self.early.pop(self.pos + 1, None)) is not None:
+            self.pos = event.pos
+            yield event
+
+    def catch_up_with(self) -> None:
+        """Sessions that were ahead of this node join where it has come to."""
+        for session, pos in list(self.waiting.items()):
+            if pos <= self.pos:
+                del self.waiting[session]
+                self.sessions.add(session)
+
+    def drop(self, session: Session) -> None:
+        """This session is no longer in the audience."""
+        self.sessions.discard(session)
+        self.waiting.pop(session, None)
+
+    @property
+    def deserted(self) -> bool:
+        """Whether nobody here follows it any more."""
+        return not self.sessions and not self.waiting

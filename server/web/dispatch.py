@@ -1,0 +1,186 @@
+"""From a command's name and parameters to its outcome, for WebSocket and HTTP alike.
+
+Validates, limits rates, hands writes to the store and reads to a snapshot, and fills in what only
+this process knows: who is present, and the signing key. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from server.commands import table
+from server.commands.command import Command, Params
+from server.commands.operator import Batch
+from server.commands.outcome import Call, Caller, Outcome
+from server.domain.policy import Policy, Rate
+from server.domain.rates import Bucket
+from server.errors import Busy, CommandError, Internal, Invalid, RateLimited
+from server.realtime.hub import Hub
+from server.store.port import Store
+from server.web.deletions import Deletions
+from server.web.tokens import Tokens
+
+log = logging.getLogger("subrosa.web")
+_FIELD = re.compile(r"`\$(?:\.([A-Za-z_]+))?")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_MEMBERS = 50_000  # whose allowances are remembered; the busiest are refilled by then anyway
+Done = Callable[[Outcome], None]
+
+
+def validate(command: Command, params: dict[str, Any]) -> Params:
+    """A command's parameters. Raises `Invalid`, naming the field."""
+    try:
+        return msgspec.convert(params, command.params)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        missing = _MISSING.search(text)
+        place = _FIELD.search(text)
+        field = (missing and missing[1]) or (place and place[1])
+        details = {"field": field} if field else {}
+        words = text.split(" - at ")[0]
+        raise Invalid(f"{field or 'params'}: {words}.", **details) from None
+
+
+class Dispatcher:
+    """Carries out commands for whoever has been identified."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        tokens: Tokens,
+        policy: Policy,
+        *,
+        limited: bool,
+        count: Callable[[str, str], None],
+    ) -> None:
+        self.store = store
+        self.hub = hub
+        self.tokens = tokens
+        self.policy = policy
+        self.draining = False
+        self._limited = limited
+        self._count = count
+        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._loop = asyncio.get_running_loop()
+        self._reading: set[asyncio.Task[None]] = set()
+        self.deletions = Deletions(store)
+
+    def command(self, caller: Caller, name: str) -> Command:
+        """The command of this name that this caller may give. Raises `Invalid`."""
+        found = table.of(caller).get(name)
+        if found is None:
+            raise Invalid("There is no such command.", field="cmd")
+        return found
+
+    def allow(self, caller: Caller, command: Command) -> None:
+        """Spend from the caller's allowance. Raises `RateLimited`."""
+        if not self._limited or command.rate == "none":
+            return
+        rate: Rate = getattr(self.policy, f"rate_{command.rate}")
+        now = self._loop.time()
+        key = (caller.member, command.rate)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= _MEMBERS:
+                self._buckets.clear()
+            bucket = self._buckets[key] = Bucket(rate, now)
+        wait = bucket.take(rate, now)
+        if wait:
+            raise RateLimited(retry_after_ms=wait)
+
+    def start(self, caller: Caller, command: Command, params: Params, done: Done) -> None:
+        """Carry out a write or a read; `done` gets the outcome on the loop, in order of commits
+        for writes, once the hub has applied it."""
+        if command.kind == "read":
+            task = self._loop.create_task(self._read(caller, command, params, done))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+            return
+        try:
+            self.store.submit(Call(caller, command.name, params, self._counted(command, done)))
+        except Busy as error:
+            self._counted(command, done)(Outcome(error=error))
+
+    def _counted(self, command: Command, done: Done) -> Done:
+        def finish(outcome: Outcome) -> None:
+            error = outcome.error
+            self._count(command.name, error.code if error is not None else "ok")
+            done(outcome)
+
+        return finish
+
+    async def _read(self, caller: Caller, command: Command, params: Params, done: Done) -> None:
+        call = Call(caller, command.name, params, done)
+        finish = self._counted(command, done)
+        try:
+            answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
+            finish(Outcome(result=self._complete(caller, command, params, answer)))
+        except CommandError as error:
+            finish(Outcome(error=error))
+        except Exception:
+            ref = secrets.token_hex(4)
+            log.exception("a read failed", extra={"cmd": command.name, "ref": ref})
+            finish(Outcome(error=Internal(ref=ref)))
+
+    def _complete(
+        self, caller: Caller, command: Command, params: Any, answer: dict[str, Any]
+    ) -> dict[str, Any]:
+        if command.name == "presence.get":
+            for member in answer.pop("ask"):
+                answer["members"][member] = self._presence(member)
+        elif command.name == "token.issue":
+            answer["token"] = self.tokens.issue(params.member, params.ttl)
+        return answer
+
+    def _presence(self, member: str) -> dict[str, Any]:
+        audience = self.hub.audiences.get(member)
+        if audience is None or not audience.last_active_ms:
+            return {"active": False}
+        active = audience.active
+        last = int(self.hub.now_ms()) if active else audience.last_active_ms
+        return {"active": active, "last_active": last}
+
+    async def call(self, caller: Caller, name: str, params: dict[str, Any]) -> dict[str, Any]:
+        """One command from beginning to end, as HTTP gives it. Raises a `CommandError`."""
+        command = self.command(caller, name)
+        if not command.http:
+            raise Invalid("This command belongs to a WebSocket.", field="cmd")
+        if self.draining:
+            raise Busy("The server is draining: repeat in a moment.")
+        self.allow(caller, command)
+        valid = validate(command, params)
+        if isinstance(valid, Batch):
+            return {"results": [await self._one_of_batch(caller, one) for one in valid.commands]}
+        if command.kind == "session":
+            return {"now": self.hub.now_ms()}
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self.start(caller, command, valid, lambda outcome: _settle(future, outcome))
+        # What has been submitted happens, whether or not its caller still waits.
+        outcome = await asyncio.shield(future)
+        if outcome.error is not None:
+            raise outcome.error
+        if name == "member.delete":
+            self.deletions.wake()
+        return outcome.result or {}
+
+    async def _one_of_batch(self, caller: Caller, one: dict[str, Any]) -> dict[str, Any]:
+        cmd, params = one.get("cmd"), one.get("params", {})
+        try:
+            if not isinstance(cmd, str) or not isinstance(params, dict) or cmd == "batch":
+                raise Invalid("An entry is {cmd, params}, and no batch itself.", field="commands")
+            return {"result": await self.call(caller, cmd, params)}
+        except CommandError as error:
+            return {"error": error.to_wire()}
+
+
+def _settle(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)

@@ -1,0 +1,63 @@
+"""What /metrics says, in Prometheus' terms: counters and gauges of one process, no member's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from server.realtime.hub import Hub
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """One process's registry; `count` is called for each finished command."""
+
+    def __init__(self, hub: Hub, waiting: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._commands = Counter(
+            "subrosa_commands", "Commands by outcome.", ["cmd", "outcome"], registry=self._registry
+        )
+        self._registry.register(_HubCollector(hub, waiting))
+
+    def count(self, cmd: str, outcome: str) -> None:
+        """A command ended with "ok" or an error code."""
+        self._commands.labels(cmd, outcome).inc()
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self._registry)
+
+
+class _HubCollector(Collector):
+    """Reads the hub's own numbers when asked, so that the hot path counts nothing twice."""
+
+    def __init__(self, hub: Hub, waiting: Callable[[], int]) -> None:
+        self._hub = hub
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[Metric]:
+        """The hub's and the store's numbers now."""
+        hub = self._hub
+        gauges = {
+            "sessions": ("Open sessions.", sum(1 for _ in hub.sessions)),
+            "topics": ("Topics with sessions on this node.", len(hub.topics)),
+            "held_bytes": ("Bytes waiting for sockets that are full.", hub.held_bytes()),
+            "commands_waiting": ("Commands waiting for the store.", self._waiting()),
+        }
+        for name, (words, value) in gauges.items():
+            yield GaugeMetricFamily(f"subrosa_{name}", words, value=value)
+        counters = {
+            "deliveries": ("Events handed to sessions.", hub.counters.delivered),
+            "signals": ("Signals handed to sessions.", hub.counters.signals),
+            "healed_gaps": ("Gaps read from the store.", hub.counters.healed),
+            "too_slow": ("Sessions ended because they did not read.", hub.counters.too_slow),
+            "revoked": ("Sessions ended by a revocation.", hub.counters.revoked),
+        }
+        for name, (words, value) in counters.items():
+            yield CounterMetricFamily(f"subrosa_{name}", words, value=value)

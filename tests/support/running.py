@@ -1,0 +1,121 @@
+"""Real servers for tests: one in the test's own loop, or one as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from server import demo as sample
+from server.app import Node
+from server.cli import ASSETS
+from server.domain.policy import DEFAULT, Policy
+from server.settings import Settings
+from server.web.http import OPERATOR
+from server.web.serving import running
+from server.web.websocket import own_origins
+
+
+class Running:
+    """A node that serves on `base`, e.g. http://127.0.0.1:40123, and its parts."""
+
+    def __init__(self, node: Node, base: str) -> None:
+        self.node = node
+        self.base = base
+        self.ws = base.replace("http", "ws") + "/ws"
+        self.admin_key = node.admin_key
+
+    def token(self, member: str, ttl_s: int = 3600) -> str:
+        """A member's token."""
+        return self.node.tokens.issue(member, ttl_s)
+
+    async def operate(self, cmd: str, **params: Any) -> dict[str, Any]:
+        """An operator's command."""
+        return await self.node.dispatcher.call(OPERATOR, cmd, params)
+
+    async def people(self, *members: str, connected: bool = True) -> None:
+        """Make members, all connected to each other unless told otherwise."""
+        for member in members:
+            await self.operate("member.put", id=member, name=member.title())
+        if connected:
+            for index, a in enumerate(members):
+                for b in members[index + 1 :]:
+                    await self.operate("connection.put", a=a, b=b)
+
+
+@asynccontextmanager
+async def running_node(
+    *, demo: bool = False, policy: Policy = DEFAULT, rate_limits: bool = False,
+    data: Path | None = None, **settings: Any,
+) -> AsyncIterator[Running]:
+    """A server in this loop, on a directory of its own unless `data` is given."""
+    with TemporaryDirectory() as directory:
+        node = await Node.open(
+            Settings(
+                data=data or Path(directory), demo=demo, policy=policy, rate_limits=rate_limits,
+                **settings,
+            )
+        )
+        try:
+            if demo:
+                await sample.populate(node.store)
+            node.start()
+            async with running(node.asgi(ASSETS), node.gateway) as served:
+                node.gateway.origins.update(own_origins(served.host, served.port))
+                node.lock.announce(f"http://{served.host}:{served.port}")
+                yield Running(node, f"http://{served.host}:{served.port}")
+        finally:
+            await node.close()
+
+
+@asynccontextmanager
+async def running_server(*, demo: bool = False, **settings: Any) -> AsyncIterator[str]:
+    """The same for who needs its address alone."""
+    async with running_node(demo=demo, **settings) as server:
+        yield server.base
+
+
+class Process:
+    """`subrosa serve` as a process; `base` is where it listens, once `start` returned."""
+
+    def __init__(self, data: Path, *flags: str, **environment: str) -> None:
+        self._data = data
+        self._flags = flags
+        self._environment = {**os.environ, **environment}
+        self._process: asyncio.subprocess.Process | None = None
+        self.base = ""
+
+    async def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "server", "serve", "--port", "0", "--data", str(self._data),
+            *self._flags, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env=self._environment,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode()
+        if " on http" not in line:
+            _, errors = await self._process.communicate()
+            raise RuntimeError(f"the server did not start: {line}{errors.decode()}")
+        self.base = line.rsplit(" ", 1)[1].strip()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def kill(self, how: signal.Signals = signal.SIGKILL) -> int:
+        """Send it a signal and wait for its end; answers the exit code."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(how)
+        await self._process.communicate()
+        assert self._process.returncode is not None
+        return self._process.returncode
