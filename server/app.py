@@ -28,15 +28,16 @@ from server.web import keys
 from server.web.dispatch import Dispatcher
 from server.web.http import Api, Pages, application
 from server.web.metrics import Metrics
+from server.web.origins import own_origins
 from server.web.reference import Reference
 from server.web.serving import serve
 from server.web.tokens import Tokens
-from server.web.websocket import Gateway, own_origins
+from server.web.websocket import Gateway
 
 log = logging.getLogger("subrosa.app")
 HEADS_S = 1.5
 DRAIN_SPREAD_MS = 5_000
-DRAIN_S = 4.0
+DRAIN_STEP_S = 3.0
 
 
 class Directory:
@@ -132,11 +133,14 @@ class Node:
     async def drain(self) -> None:
         """Not ready; sessions told to come back, spread; what was submitted is finished."""
         self.dispatcher.draining = True
+        for step in (self.store.idle, self._say_goodbye):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_STEP_S):
+                    await step()
+
+    async def _say_goodbye(self) -> None:
         self.gateway.begin_drain(DRAIN_SPREAD_MS)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while self.gateway.connections or self.store.waiting:
-                    await asyncio.sleep(0.02)
+        await self.gateway.empty.wait()
 
     def ready(self) -> dict[str, bool]:
         """What /readyz asks: each must hold."""
@@ -191,21 +195,19 @@ async def run_server(settings: Settings, assets: Path, say: Callable[[str], None
         await node.close()
 
 
-async def run_commands(settings: Settings, commands: list[tuple[str, dict[str, object]]]) -> list[
-    CommandError | None
-]:
+async def run_commands(
+    settings: Settings, commands: list[tuple[str, dict[str, object]]]
+) -> list[str | None]:
     """Carry out the operator's commands on a directory that no server holds, in order."""
     node = await Node.open(settings)
-    outcomes: list[CommandError | None] = []
+    outcomes: list[str | None] = []
     try:
         for cmd, params in commands:
             try:
                 await node.dispatcher.call(Caller(""), cmd, params)
                 outcomes.append(None)
             except CommandError as error:
-                outcomes.append(error)
+                outcomes.append(error.message)
     finally:
         await node.close()
     return outcomes
-
-

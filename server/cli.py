@@ -115,10 +115,10 @@ def _read(file: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _send(
     settings: Settings, address: str, commands: list[tuple[str, dict[str, Any]]]
-) -> list[CommandError | str | None]:
+) -> list[str | None]:
     """Have the running server carry them out."""
     key = keys.load_or_make(settings.data, "admin.key", settings.admin_key)
-    outcomes: list[CommandError | str | None] = []
+    outcomes: list[str | None] = []
     for start in range(0, len(commands), BATCH):
         some = [{"cmd": cmd, "params": params} for cmd, params in commands[start : start + BATCH]]
         try:

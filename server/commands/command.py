@@ -59,6 +59,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     http: bool = True
 
 
+# Inside emojis: the zero-width joiner, and the tags that spell a region's flag.
+_JOINING = frozenset(["\u200d", *map(chr, range(0xE0020, 0xE0080))])
+
+
 def text(value: str, limit: int, field: str, *, empty: bool = False) -> str:
     """A text of at most `limit` characters that shows something. Raises `Invalid`."""
     if len(value) > limit:
@@ -77,11 +81,7 @@ def client_id(value: str | None) -> str | None:
 
 def emoji(value: str) -> str:
     """An emoji: short, of symbols and their modifiers, not words. Raises `Invalid`."""
-    wordy = any(
-        char.isspace() or unicodedata.category(char)[0] in "LC" and char not in "\u200d"
-        and not 0xE0020 <= ord(char) <= 0xE007F
-        for char in value
-    )  # fmt: skip
+    wordy = any(unicodedata.category(c)[0] in "LCZ" and c not in _JOINING for c in value)
     if not value or len(value) > 32 or value.isascii() or wordy:
         raise Invalid("emoji is not an emoji.", field="emoji")
     return value

@@ -22,7 +22,7 @@ from server.commands.command import (
     other_than,
     text,
 )
-from server.commands.facts import FenceHead, Handle
+from server.commands.facts import FenceHead, Handle, Want
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import contact, relations
@@ -104,7 +104,7 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
         "note",
         empty=True,
     )
-    wants = [(Handle, p.to), (Topic, me.topic)]
+    wants: list[Want] = [(Handle, p.to), (Topic, me.topic)]
     if p.client_id is not None:
         wants.append((Creation, (me.key, p.client_id)))
     work.want(*wants)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import msgspec
-
 from server.domain.rows import Member, Participant, Reaction, Row
 
 R = TypeVar("R", bound=Row)

@@ -1,12 +1,12 @@
-"""Commands on messages: send, edit, delete, react, and the signals that go with reading and
-typing. Each is decided from the rows under the locked topics; the kind is the server's to decide.
+"""Commands on messages: send, edit, delete, react.
+
+Each is decided from the rows under the locked topics; the kind is the server's to decide.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
@@ -18,22 +18,28 @@ from server.commands.command import (
     Id,
     MemberRef,
     Params,
-    Seq,
     client_id,
     emoji,
     other_than,
     text,
 )
-from server.commands.facts import FenceHead, Handle, Reactions, Roster
-from server.commands.work import Facts, Work
+from server.commands.facts import Handle, Reactions, Roster
+from server.commands.places import (
+    BOTH,
+    Place,
+    counted,
+    open_one_to_one,
+    place,
+    seen_message,
+    writable,
+)
+from server.commands.work import Work
 from server.domain import contact, conversations, relations
 from server.domain.rows import (
-    Conversation,
     Creation,
     Member,
     Message,
     Pair,
-    Participant,
     Reaction,
     Revision,
     Topic,
@@ -41,79 +47,6 @@ from server.domain.rows import (
 from server.errors import Invalid, Refused, Unreachable
 
 Map = dict[str, Any]
-BOTH = ("member:caller", "member:other or conversation")
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as its caller stands in it, found and authorised by `place`."""
-
-    row: Conversation
-    mine: Participant
-    view: conversations.View
-    topics: tuple[int, ...]
-    other: Member | None = None  # of a one_to_one
-    pair: Pair | None = None
-
-    @property
-    def of_two(self) -> bool:
-        """Whether this is a one_to_one, whose events go to both members' topics."""
-        return self.row.kind == conversations.ONE_TO_ONE
-
-
-def place(me: Member, key: int | None, facts: Facts) -> Place:
-    """The conversation of this key, if the caller is or was in it. Raises `Unreachable`."""
-    if key is None:
-        raise Unreachable
-    facts.want((Conversation, key), (Participant, (key, me.key)))
-    row = facts.find(Conversation, key)
-    mine = facts.find(Participant, (key, me.key))
-    if row is None or mine is None:
-        raise Unreachable
-    view = conversations.view(row, mine)
-    if view is None:
-        raise Unreachable
-    if row.kind != conversations.ONE_TO_ONE:
-        return Place(row=row, mine=mine, view=view, topics=(row.topic,))
-    pair_of = (row.low, row.high)
-    other_key = row.high if me.key == row.low else row.low
-    facts.want((Pair, pair_of), (Member, other_key))
-    pair = facts.find(Pair, pair_of)
-    other = facts.find(Member, other_key)
-    assert other is not None
-    topics = (me.topic, other.topic)
-    return Place(row=row, mine=mine, view=view, topics=topics, other=other, pair=pair)
-
-
-def writable(me: Member, where: Place) -> str:
-    """The kind that a message from the caller has here now. Raises `Unreachable` if none."""
-    if not where.view.current:
-        raise Unreachable
-    if where.row.kind != conversations.ONE_TO_ONE:
-        return "direct"
-    way = contact.way(me, where.other, where.pair)
-    if way is None:
-        raise Unreachable
-    return way.kind
-
-
-def seen_message(me: Member, message_id: str, facts: Facts) -> tuple[Message, Place]:
-    """A message that the caller may see, and where it is. Raises `Unreachable`."""
-    key = facts.ids.message_key(message_id)
-    row = facts.find(Message, key) if key is not None else None
-    if row is None:
-        raise Unreachable
-    where = place(me, row.conversation, facts)
-    if not where.view.sees_seq(row.seq):
-        raise Unreachable
-    return row, where
-
-
-def counted(where: Place, facts: Facts) -> bool:
-    """Whether the conversation is so large that reactions are counts."""
-    if where.of_two:
-        return False
-    roster = facts.find(Roster, where.row.key)
-    return roster is not None and len(roster.roles) > facts.policy.signals_up_to
 
 
 class Send(Params, frozen=True):
@@ -125,7 +58,7 @@ class Send(Params, frozen=True):
     conversation: Id | None = None
     subject: str | None = None
     reply_to: Id | None = None
-    mentions: Annotated[list[MemberRef], Meta(max_length=1000)] = []
+    mentions: Annotated[tuple[MemberRef, ...], Meta(max_length=1000)] = ()
     max_cost: Annotated[int, Meta(ge=0, le=MAX_INT)] = 0
 
 
@@ -153,22 +86,6 @@ def _first_to(me: Member, to: str, work: Work) -> Place:
     return Place(
         row=row, mine=mine, view=conversations.EVERYTHING, topics=topics, other=other, pair=pair
     )
-
-
-def open_one_to_one(
-    me: Member, other: Member, pair: Pair, work: Work
-) -> tuple[Conversation, Participant]:
-    """Make the pair's one conversation, and both parts in it."""
-    row = Conversation(
-        work.new_key(), conversations.ONE_TO_ONE, 0, pair.low, pair.high, work.now_ms, me.key,
-        active_ms=work.now_ms,
-    )  # fmt: skip
-    mine = Participant(row.key, me.key, "participant", [])
-    work.put(row)
-    work.put(mine)
-    work.put(Participant(row.key, other.key, "participant", []))
-    work.put(replace(pair, conversation=row.key))
-    return row, mine
 
 
 def send(me: Member, p: Send, work: Work) -> Map:
@@ -216,7 +133,7 @@ def send(me: Member, p: Send, work: Work) -> Map:
     return _sent(row, work, duplicate=False)
 
 
-def _mentioned(mentions: list[str], where: Place, work: Work) -> list[int]:
+def _mentioned(mentions: tuple[str, ...], where: Place, work: Work) -> list[int]:
     """The participants among those mentioned; anybody else is ignored without a word."""
     inside = (
         {where.row.low, where.row.high}
@@ -337,98 +254,6 @@ def unreact(me: Member, p: React, work: Work) -> Map:
     return _react(me, p, work, on=False)
 
 
-class Read(Params, frozen=True):
-    """receipt.read: seen up to this sequence number."""
-
-    conversation: Id
-    seq: Seq
-
-
-def _audience(me: Member, where: Place, work: Work) -> int | None:
-    """The topic that a signal of the caller's goes to, or None where nobody may have one.
-
-    rules: one switch, reciprocal; nothing above 50 participants or between who cannot write.
-    """
-    if not me.receipts or not where.view.current:
-        return None
-    if where.other is None:
-        roster = work.need(Roster, where.row.key)
-        small = conversations.has_signals(len(roster.roles), work.policy)
-        return where.row.topic if small else None
-    if contact.way(me, where.other, where.pair) is None or not where.other.receipts:
-        return None
-    return where.other.topic
-
-
-def read(me: Member, p: Read, work: Work) -> Map:
-    """Move one's own watermark forward; with the switch on, and where receipts are, show it."""
-    where = place(me, work.ids.conversation_key(p.conversation), work)
-    work.want((Topic, me.topic), (FenceHead, 0), *((Topic, key) for key in where.topics))
-    audience = _audience(me, where, work)
-    last = where.row.seq if where.view.seq < 0 else where.view.seq
-    mine = where.mine
-    seq = min(p.seq, last)
-    if seq > mine.read:
-        mine = replace(mine, read=seq)
-        data = {"conversation": p.conversation, "read": seq}
-        work.emit(me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq})
-    # Shown only by reading now, with the switch on: what was read before stays unsaid.
-    shows = me.receipts and _may_show(me, where, work)
-    if shows and seq > mine.shown and seq > where.mine.read:
-        mine = replace(mine, shown=seq, shown_ms=work.now_ms)
-        if audience is not None:
-            work.signal(
-                audience,
-                "receipt.read",
-                {"conversation": p.conversation, "member": me.id, "seq": seq,
-                 "seen_at": work.now_ms},
-                me.id,
-            )  # fmt: skip
-    if mine is not where.mine:
-        work.put(mine)
-    return {"read": mine.read}
-
-
-def _may_show(me: Member, where: Place, work: Work) -> bool:
-    """Whether reading here is shown at all, whoever has their switch on."""
-    if not where.view.current:
-        return False
-    if where.other is not None:
-        return contact.way(me, where.other, where.pair) is not None
-    roster = work.need(Roster, where.row.key)
-    return conversations.has_signals(len(roster.roles), work.policy)
-
-
-class Typing(Params, frozen=True):
-    """typing.start and typing.stop."""
-
-    conversation: Id
-
-
-def _typing(me: Member, p: Typing, work: Work, name: str) -> Map:
-    where = place(me, work.ids.conversation_key(p.conversation), work)
-    writable(me, where)
-    work.want((FenceHead, 0), *((Topic, key) for key in where.topics))
-    audience = _audience(me, where, work)
-    if audience is not None:
-        lasts = work.policy.typing_ms if name == "typing.started" else 0
-        data: Map = {"conversation": p.conversation, "member": me.id}
-        if lasts:
-            data["expires_in_ms"] = lasts
-        work.signal(audience, name, data, me.id, lasts)
-    return {}
-
-
-def typing_start(me: Member, p: Typing, work: Work) -> Map:
-    """Say that one is typing: lasts 6 s unless renewed, is never stored."""
-    return _typing(me, p, work, "typing.started")
-
-
-def typing_stop(me: Member, p: Typing, work: Work) -> Map:
-    """Say that one has stopped typing."""
-    return _typing(me, p, work, "typing.stopped")
-
-
 _MESSAGE = {"…": "The message, whole."}
 COMMANDS = (
     Command(
@@ -458,18 +283,5 @@ COMMANDS = (
         name="message.unreact", params=React, run=unreact, kind="write", rate="change", locks=BOTH,
         doc="Take an emoji back.",
         result={"reactions": "all of the message's"}, errors=("unreachable", "refused"),
-    ),
-    Command(
-        name="receipt.read", params=Read, run=read, kind="write", rate="signal", locks=BOTH,
-        doc="Mark a conversation read up to a message; never moves back.",
-        result={"read": "the watermark now"}, errors=("unreachable",),
-    ),
-    Command(
-        name="typing.start", params=Typing, run=typing_start, kind="write", rate="signal",
-        locks=BOTH, doc="Say that one is typing, for 6 s.", result={}, errors=("unreachable",),
-    ),
-    Command(
-        name="typing.stop", params=Typing, run=typing_stop, kind="write", rate="signal",
-        locks=BOTH, doc="Say that one has stopped typing.", result={}, errors=("unreachable",),
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
 from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster
 from server.commands.members import Settings, apply_settings
-from server.commands.messages import place
+from server.commands.places import place
 from server.commands.rosters import end_part
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
@@ -38,7 +38,9 @@ class PutMember(Params, frozen=True):
     headline: Words = ""
     avatar: Annotated[str, Meta(max_length=2000)] = ""
     plan: Plan = "basic"
-    facets: dict[str, Annotated[list[Words], Meta(max_length=100)]] = {}
+    facets: dict[str, Annotated[list[Words], Meta(max_length=100)]] = msgspec.field(
+        default_factory=dict
+    )
     settings: Settings = Settings()
 
 

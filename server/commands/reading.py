@@ -10,7 +10,7 @@ from typing import Any, Literal
 from server.commands import views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions, Roster
-from server.commands.messages import Place, counted, place
+from server.commands.places import Place, counted, place
 from server.commands.snapshot import Snapshot
 from server.domain import contact, conversations
 from server.domain.rows import Conversation, Member, Message, Participant, Topic

@@ -23,7 +23,7 @@ from server.commands.command import (
     text,
 )
 from server.commands.facts import FenceHead, Handle, Memberships, Roster
-from server.commands.messages import Place, open_one_to_one, place
+from server.commands.places import Place, open_one_to_one, place
 from server.commands.work import Work
 from server.domain import contact, conversations, relations
 from server.domain.ids import conversation_topic

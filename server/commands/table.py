@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.commands import access, connections, members, messages, operator, reading, rosters
+from server.commands import (
+    access,
+    connections,
+    members,
+    messages,
+    operator,
+    reading,
+    rosters,
+    signals,
+)
 from server.commands.command import Command
 from server.commands.outcome import Call, Caller
 from server.commands.snapshot import Snapshot
@@ -15,7 +24,7 @@ from server.commands.work import Work
 
 MEMBER: dict[str, Command] = {
     command.name: command
-    for noun in (members, connections, messages, rosters, reading)
+    for noun in (members, connections, messages, signals, rosters, reading)
     for command in noun.COMMANDS
 }
 OPERATOR: dict[str, Command] = {command.name: command for command in operator.COMMANDS}

@@ -1,0 +1,1 @@
+"""The conversation with one client: frames, encodings, states. No I/O, no clock."""

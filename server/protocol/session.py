@@ -82,8 +82,8 @@ class ClientSession:
             frame = self.codec.decode(payload)
         except Malformed as reason:
             return self._not_a_frame(None, f"This is not a frame: {reason}.", None)
-        ident = frame.get("id")
-        if not _usable(ident):
+        ident = _usable(frame.get("id"))
+        if ident is None:
             return self._not_a_frame(None, "id is an integer or a string of up to 64.", "id")
         cmd, params = frame.get("cmd"), frame.get("params", {})
         if type(cmd) is not str:
@@ -118,7 +118,7 @@ class ClientSession:
             self.state = State.WAITING
 
 
-def _usable(ident: Any) -> bool:
-    if type(ident) is int:
-        return -MAX_INT <= ident <= MAX_INT
-    return type(ident) is str and len(ident) <= _ID_LENGTH
+def _usable(ident: Any) -> int | str | None:
+    if type(ident) is int and -MAX_INT <= ident <= MAX_INT:
+        return ident
+    return ident if type(ident) is str and len(ident) <= _ID_LENGTH else None

@@ -1,4 +1,4 @@
-"""The port that carries events between nodes: a channel a topic, at most once, in no promised order.
+"""The port that carries events between nodes: a channel a topic, at most once, in any order.
 
 It only wakes others up sooner: whatever it loses, the store has, and hubs find gaps and compare
 heads. So nothing waits for it, and a dead bus makes other nodes late, never wrong.

@@ -157,8 +157,8 @@ class Hub:
     def forget_if_deserted(self, live: LiveTopic) -> None:
         """Stop following a topic that nobody here is attached to any more."""
         if live.deserted and not self.replays.following(live):
-            if self.topics.pop(live.name, None) is not None:
-                self._bus.unsubscribe(live.name)
+            self.topics.pop(live.name, None)
+            self._bus.unsubscribe(live.name)
 
     # What happened
 
@@ -300,8 +300,9 @@ class Hub:
             self._due.append(session)
 
     def push_event(self, session: Session, event: Event) -> None:
-        """Give one session one event, as part of what it missed."""
-        self._push(session, Frames(event.topic, event_map(event)).item(session.codec))
+        """Give one session one event, as part of what it missed, unless it has ended."""
+        if session.live:
+            self._push(session, Frames(event.topic, event_map(event)).item(session.codec))
 
     def _flush(self) -> None:
         due, self._due = self._due, []

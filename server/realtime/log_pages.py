@@ -72,4 +72,6 @@ def _view(topic: str, member: int, snapshot: Snapshot) -> conversations.View | N
     if key is None:
         return None
     row = snapshot.find(Conversation, key)
-    return row and conversations.view(row, snapshot.find(Participant, (key, member)))
+    if row is None:
+        return None
+    return conversations.view(row, snapshot.find(Participant, (key, member)))

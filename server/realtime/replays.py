@@ -108,7 +108,7 @@ class Replays:
             while pos < last and session.live:
                 page = await self._page(log_pages.seen_by(session.audience.member, topic, pos))
                 for event in page.events:
-                    if session.live and event.pos <= last and topic not in session.topics:
+                    if event.pos <= last and topic not in session.topics:
                         self._hub.push_event(session, event)
                 if page.over or page.end <= pos:
                     return

@@ -101,7 +101,8 @@ def _devices(connection: Connection, idents: list[Any], world: World) -> None:
         if (row.member, row.device) in lists:
             lists[row.member, row.device][row.jti] = row.expires_ms
     for ident, jtis in lists.items():
-        world.learn(Devices, ident, Devices(*ident, jtis))
+        member, device = ident
+        world.learn(Devices, ident, Devices(member, device, jtis))
 
 
 def _fence_head(connection: Connection, idents: list[Any], world: World) -> None:

@@ -137,7 +137,7 @@ class _Batch:
                 self._decide(call, Work(self._world, self._deployment, call.caller, self._now_us))
             except Missing as missing:
                 wants += missing.wants
-            except Exception:  # noqa: S112 - it is decided for good when its turn comes
+            except Exception:  # noqa: BLE001, S112 - it is decided for good when its turn comes
                 continue
         return wants
 

@@ -30,5 +30,8 @@ class Store(Protocol):
     async def read(self, question: Callable[[Snapshot], T]) -> T:
         """Ask something of one snapshot. Raises what the question raises, or `Busy`."""
 
+    async def idle(self) -> None:
+        """Wait until everything submitted so far has been delivered."""
+
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, select, tuple_
+from sqlalchemy import BindParameter, Connection, Table, bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
@@ -41,7 +41,7 @@ def fetch(connection: Connection, kind: type[R], *where: ColumnElement[bool]) ->
 def _by_identity(kind: type[Row]) -> Executable:
     table = TABLES[kind]
     names = kind.identity
-    wanted = bindparam("wanted", expanding=True)
+    wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
     if len(names) == 1:
         return select(*columns(kind)).where(table.c[names[0]].in_(wanted))
     return select(*columns(kind)).where(tuple_(*(table.c[n] for n in names)).in_(wanted))

@@ -50,7 +50,7 @@ def migrate(engine: Engine) -> None:
 def deployment(connection: Connection, policy: Policy) -> Deployment:
     """The deployment's ids, epoch and next key; made at the first start."""
     table = tables.deployment
-    values = {name: value for name, value in connection.execute(select(table))}
+    values = {str(row.name): str(row.value) for row in connection.execute(select(table))}
     if not values:
         values = {"epoch": secrets.token_urlsafe(12), "id_secret": secrets.token_hex(32)}
         connection.execute(

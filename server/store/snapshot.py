@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, case, func, or_, select, tuple_
+from sqlalchemy import Connection, and_, case, func, literal, or_, select, tuple_
 
 from server.commands.facts import Ident, Want, World
 from server.commands.work import Deployment
@@ -197,7 +197,7 @@ class SqlSnapshot:
                 message.c.conversation == row.key,
                 message.c.seq > part.read,
                 message.c.sender != member_key,
-                or_(message.c.deleted_at == 0, part.ended_ms > 0),
+                or_(message.c.deleted_at == 0, literal(part.ended_ms > 0)),
             )
         )
         return sum(1 for seq in found if view is not None and view.sees_seq(seq))
@@ -262,7 +262,7 @@ class SqlSnapshot:
         found = self._connection.execute(
             select(topic.c.name, topic.c.head).where(topic.c.changed_ms >= since_ms)
         )
-        return {name: head for name, head in found}
+        return {row.name: row.head for row in found}
 
 
 def _unread(member_key: int) -> tuple[Any, ...]:

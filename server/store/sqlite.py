@@ -109,6 +109,7 @@ class SqliteStore:
         self._limit = policy.commands_waiting
         self.waiting = 0  # commands submitted and not yet delivered
         self._reading = 0
+        self._idle: asyncio.Future[None] | None = None
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self.commits = self.make_commits(World())
         self._readers = ThreadPoolExecutor(READERS, "subrosa-read")
@@ -135,6 +136,12 @@ class SqliteStore:
             return await self._loop.run_in_executor(self._readers, self._ask, question)
         finally:
             self._reading -= 1
+
+    async def idle(self) -> None:
+        """Wait until everything submitted so far has been delivered."""
+        if self.waiting:
+            self._idle = self._idle or self._loop.create_future()
+            await asyncio.shield(self._idle)
 
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""
@@ -186,3 +193,6 @@ class SqliteStore:
     def _done(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         self.waiting -= len(calls)
         self._deliver(calls, outcomes)
+        if not self.waiting and self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None

@@ -1,0 +1,1 @@
+"""Sockets and HTTP: bytes in and out, nothing decided here."""

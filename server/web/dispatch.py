@@ -81,7 +81,9 @@ class Dispatcher:
         return found
 
     def allow(self, caller: Caller, command: Command) -> None:
-        """Spend from the caller's allowance. Raises `RateLimited`."""
+        """Spend from the caller's allowance. Raises `RateLimited`, or `Busy` while draining."""
+        if self.draining:
+            raise Busy("The server is draining: repeat in a moment.")
         if not self._limited or command.rate == "none":
             return
         rate: Rate = getattr(self.policy, f"rate_{command.rate}")
@@ -153,8 +155,6 @@ class Dispatcher:
         command = self.command(caller, name)
         if not command.http:
             raise Invalid("This command belongs to a WebSocket.", field="cmd")
-        if self.draining:
-            raise Busy("The server is draining: repeat in a moment.")
         self.allow(caller, command)
         valid = validate(command, params)
         if isinstance(valid, Batch):

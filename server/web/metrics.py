@@ -1,4 +1,4 @@
-"""What /metrics says, in Prometheus' terms: counters and gauges of one process, no member's name."""
+"""What /metrics says in Prometheus' terms: numbers of one process, nobody's name."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 
-
 class Reference:
     """The documents of one server, made once."""
 
@@ -23,5 +22,3 @@ class Reference:
         if found is None:
             return PlainTextResponse("there is no such document\n", 404)
         return Response(found[1], media_type=found[0])
-
-

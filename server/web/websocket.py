@@ -7,6 +7,7 @@ sent: writes follow each other into the store, a read waits for the writes befor
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from server.protocol.session import (
 from server.protocol.wire import Wire
 from server.realtime.heartbeat import Heartbeat
 from server.realtime.hub import PING_S, TOO_MANY, Hub
+from server.realtime.resuming import Resuming
 from server.realtime.session import Session
 from server.web.dispatch import Dispatcher, validate
 
@@ -60,6 +62,7 @@ class Gateway:
         self.policy = dispatcher.policy
         self.connections: set[Connection] = set()
         self.origins = set(origins)
+        self.empty = asyncio.Event()  # draining, and nobody is left
 
     def subprotocols(self) -> Sequence[str]:
         """Those spoken here."""
@@ -83,8 +86,16 @@ class Gateway:
         self.heartbeat.expect_connect(connection)
         return connection
 
+    def gone(self, connection: Connection) -> None:
+        """A connection is lost."""
+        self.connections.discard(connection)
+        if self.dispatcher.draining and not self.connections:
+            self.empty.set()
+
     def begin_drain(self, spread_ms: int) -> None:
         """Tell every session to come back in a while, each after its own delay."""
+        if not self.connections:
+            self.empty.set()
         for connection in list(self.connections):
             delay = secrets.randbelow(spread_ms) + 250
             connection.end(DRAINING, f"after_ms={delay}")
@@ -105,7 +116,7 @@ class Connection:
         self._writes = 0
         self._reading = False
         self._limited = 0
-        self._resume_to: _Resuming | None = None
+        self._resume_to: Resuming | None = None
         self.session: Session | None = None
         self.closed = False
 
@@ -135,7 +146,7 @@ class Connection:
         """The connection is gone."""
         self.closed = True
         self._protocol.state = State.CLOSED
-        self._gateway.connections.discard(self)
+        self._gateway.gone(self)
         self._gateway.heartbeat.forget(self)
         if self.session is not None:
             self._gateway.hub.leave(self.session)
@@ -297,7 +308,12 @@ class Connection:
             return
         opened, value = outcome.opened, outcome.result or {}
         assert opened is not None
-        resuming = _Resuming(gateway.policy.resume_events, params, value["epoch"], opened)
+        resuming = Resuming(
+            gateway.policy.resume_events,
+            opened,
+            asks=params.resume is not None,
+            same_epoch=params.epoch in (None, value["epoch"]),
+        )
         positions, reset = resuming.split(params.resume)
         heads = value["topics"]
         if params.resume_more:
@@ -362,50 +378,3 @@ class Connection:
             self.end(*REVOKED)
         elif isinstance(refusal, Unauthenticated):
             self.end(*BAD_TOKEN)
-
-
-class _Resuming:
-    """Which topics a client may go on from, and which it has to read anew."""
-
-    def __init__(self, events: int, params: Connect, epoch: str, opened: Any) -> None:
-        self.opened = opened
-        self.positions: dict[str, int] = {}
-        self._events = events
-        self._asks = params.resume is not None
-        self._other_epoch = params.epoch is not None and params.epoch != epoch
-
-    def split(self, resume: dict[str, int] | None) -> tuple[dict[str, int], list[str]]:
-        """The positions that can be gone on from, and the topics that are reset."""
-        if not self._asks:
-            return {}, []
-        asked = resume or {}
-        positions = {name: pos for name, pos in asked.items() if self._can(name, pos)}
-        return positions, [name for name in self.opened.topics if name not in positions]
-
-    def _can(self, name: str, pos: int) -> bool:
-        if self._other_epoch:
-            return False
-        if name in self.opened.past:
-            return True
-        head = self.opened.topics.get(name)
-        if head is None or pos > head:
-            return False
-        return head - pos <= self._events and pos >= self.opened.since[name]
-
-    def heads(self, names: dict[str, int]) -> dict[str, int]:
-        """The heads of those of these topics that are the session's."""
-        return {name: self.opened.topics[name] for name in names if name in self.opened.topics}
-
-    def unnamed(self) -> list[str]:
-        """The topics that are live from their heads."""
-        return [name for name in self.opened.topics if name not in self.positions]
-
-
-def own_origins(host: str, port: int) -> list[str]:
-    """The origins of a page that this server serves itself."""
-    hosts = {host, "127.0.0.1", "localhost", "[::1]"} if _is_local(host) else {host}
-    return [f"{scheme}://{name}:{port}" for name in sorted(hosts) for scheme in ("http", "https")]
-
-
-def _is_local(host: str) -> bool:
-    return host in ("127.0.0.1", "localhost", "::1", "0.0.0.0")  # noqa: S104

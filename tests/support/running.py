@@ -18,8 +18,8 @@ from server.cli import ASSETS
 from server.domain.policy import DEFAULT, Policy
 from server.settings import Settings
 from server.web.http import OPERATOR
+from server.web.origins import own_origins
 from server.web.serving import running
-from server.web.websocket import own_origins
 
 
 class Running:

@@ -222,8 +222,9 @@ async def test_reconnecting_backs_off_with_full_jitter(server: WireServer) -> No
         for expected in (0.25, 0.5, 1.0, 2.0):
             assert await clock.asleep(0, 60) == expected
             clock.move(expected)
+        wait_s = await clock.asleep(4, 4)
         server.refuse_with = None
-        clock.move(await clock.asleep(4, 4))
+        clock.move(wait_s)
         session = await server.welcomed()
         assert server.refused == 5
         # A session that did not last is no success yet, one that did is.

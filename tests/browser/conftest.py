@@ -1,0 +1,70 @@
+"""One browser for all tests of the page; each test gets contexts of its own in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.browser.scripted import ScriptedServer, sign_in
+from tests.support.chromium import chromium
+
+HERE = Path(__file__).parent
+SCREEN = {"width": 1200, "height": 800}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser lives as long as the session, so its tests share the session's loop."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium."""
+    async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A person's browser: nothing is shared with another one."""
+    made = await browser.new_context(viewport=SCREEN, locale="en-GB", timezone_id="UTC")
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext) -> AsyncIterator[Page]:
+    """A tab in which no script may fail and the policy may refuse nothing."""
+    made = await context.new_page()
+    wrong: list[str] = []
+    made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on("console", lambda message: wrong.append(message.text) if message.type == "error" else 0)
+    yield made
+    # A refused favicon or socket is logged as an error too, and is what some tests arrange.
+    assert [text for text in wrong if "Failed to load resource" not in text] == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scripted(context: BrowserContext) -> ScriptedServer:
+    """A scripted server that `page` talks to, without sample members."""
+    server = ScriptedServer()
+    await server.serve(context)
+    return server
+
+
+@pytest.fixture
+def signed_in(page: Page, scripted: ScriptedServer) -> Callable[[], Awaitable[ScriptedServer]]:
+    """Call it once the answers are arranged: the page is then live."""
+
+    async def enter() -> ScriptedServer:
+        await sign_in(page)
+        await scripted.wait_sent("settings.get")
+        return scripted
+
+    return enter
