@@ -10,7 +10,19 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from server.domain.rows import Member, Participant, Reaction, Row
+from server.domain.rows import (
+    Creation,
+    DeviceToken,
+    Entry,
+    Fence,
+    Member,
+    Message,
+    Participant,
+    Reaction,
+    Refusal,
+    Revision,
+    Row,
+)
 
 R = TypeVar("R", bound=Row)
 Ident = Any
@@ -74,6 +86,9 @@ class FenceHead(Row, frozen=True):
     seq: int
 
 
+_PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence)
+
+
 class Missing(Exception):
     """A decision needs these facts first; it is run again when they are there."""
 
@@ -86,12 +101,12 @@ class World:
     """Facts by type and identity. None is a fact too: there is no such row.
 
     Kept across batches only where this process is the store's one writer; a failed write must
-    `forget` everything. Bounded: beyond `limit` facts it forgets all of them.
+    `forget` everything. What is written once and seldom read again is forgotten after its batch;
+    of the rest, everything is beyond `limit` facts.
     """
 
-    def __init__(self, limit: int = 400_000) -> None:
+    def __init__(self, limit: int = 100_000) -> None:
         self._limit = limit
-        self._size = 0
         self.known: dict[type[Row], dict[Ident, Row | None]] = {}
 
     def of(self, kind: type[R]) -> dict[Ident, R | None]:
@@ -100,19 +115,17 @@ class World:
 
     def learn(self, kind: type[Row], ident: Ident, row: Row | None) -> None:
         """A fact as the store has it."""
-        known = self.of(kind)
-        if ident not in known:
-            self._size += 1
-        known[ident] = row
+        self.of(kind)[ident] = row
 
     def forget(self) -> None:
         """Everything is to be read anew."""
         self.known.clear()
-        self._size = 0
 
     def trim(self) -> None:
-        """Between batches: stay within the bound."""
-        if self._size > self._limit:
+        """Between batches: keep what the next will need, within the bound."""
+        for kind in _PASSING:
+            self.known.pop(kind, None)
+        if sum(map(len, self.known.values())) > self._limit:
             self.forget()
 
     def apply(self, row: Row) -> None:

@@ -109,7 +109,6 @@ class Hub:
 
     def leave(self, session: Session) -> None:
         """The session's connection is gone."""
-        session.live = False
         audience = session.audience
         for topic in list(session.topics):
             self._detach(session, topic)
@@ -124,11 +123,12 @@ class Hub:
         audience.last_active_ms = self.now_ms()
 
     def give(self, session: Session, frame: bytes) -> None:
-        """Give a session an answer of its own."""
-        self._push(session, Item(frame))
+        """Give a session an answer of its own, unless it has ended."""
+        if not session.ended:
+            self._push(session, Item(frame))
 
     def _attach(self, session: Session, topic: str, pos: int, head: int) -> None:
-        if topic in session.topics:
+        if topic in session.topics or session.ended:
             return
         session.topics.add(topic)
         live = self.topics.get(topic)
@@ -301,7 +301,7 @@ class Hub:
 
     def push_event(self, session: Session, event: Event) -> None:
         """Give one session one event, as part of what it missed, unless it has ended."""
-        if session.live:
+        if not session.ended:
             self._push(session, Frames(event.topic, event_map(event)).item(session.codec))
 
     def _flush(self) -> None:

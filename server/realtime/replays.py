@@ -105,7 +105,7 @@ class Replays:
 
     async def _past(self, session: Session, topic: str, pos: int, last: int) -> None:
         try:
-            while pos < last and session.live:
+            while pos < last and not session.ended:
                 page = await self._page(log_pages.seen_by(session.audience.member, topic, pos))
                 for event in page.events:
                     if event.pos <= last and topic not in session.topics:

@@ -38,7 +38,7 @@ class Session:
     """A connected member's one socket."""
 
     __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
-                 "device", "due", "expires_ms", "id", "live", "opened_at", "opened_pos",
+                 "device", "due", "ended", "expires_ms", "id", "live", "opened_at", "opened_pos",
                  "pending", "seen", "topics", "wire")  # fmt: skip
 
     def __init__(
@@ -53,6 +53,7 @@ class Session:
         self.opened_at = now
         self.seen = now  # loop time of the last frame from the peer
         self.live = False  # connected: the result has been given
+        self.ended = False  # nothing is given to it any more
         self.opened_pos = 0  # the member topic's position that the session was opened at
         self.topics: set[str] = set()
         self.pending: list[Item] = []
@@ -122,6 +123,7 @@ class Session:
 
     def drop_all(self) -> None:
         """The session ends: nothing that waits is given any more."""
+        self.live, self.ended = False, True
         self._keep([])
         self.topics.clear()
         self._wake()

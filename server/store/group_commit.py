@@ -16,7 +16,6 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from server.commands import table
 from server.commands.facts import Missing, Want, World
@@ -29,6 +28,7 @@ from server.store.tables import TABLES
 
 log = logging.getLogger("subrosa.store")
 BATCH = 64
+_PURGE_US = 3_600_000_000
 _ROUNDS = 16  # of loading facts for one command; more means a handler that never settles
 
 Decide = Callable[[Call, Work], dict[str, Any]]
@@ -53,6 +53,7 @@ class GroupCommit:
         self._now_us = now_us
         self._decide = decide
         self._last_us = 0
+        self._purged_us = 0
 
     def run(self, calls: Sequence[Call]) -> list[Outcome]:
         """Decide and store these commands; their outcomes in the same order."""
@@ -61,9 +62,11 @@ class GroupCommit:
         except OutcomeUnknown:
             log.exception("a commit failed: its outcome is unknown")
             return [Outcome(error=UnknownOutcome()) for _ in calls]
-        except (SQLAlchemyError, StoreFailed):
+        except Exception:
             if len(calls) > 1:
-                log.warning("a batch could not be written: its commands run one by one")
+                log.warning(
+                    "a batch could not be written: its commands run one by one", exc_info=True
+                )
                 return [outcome for call in calls for outcome in self.run([call])]
             log.exception("a command could not be written", extra={"cmd": calls[0].cmd})
             return [_internal(calls[0])]
@@ -77,6 +80,9 @@ class GroupCommit:
                 batch = _Batch(connection, self._world, self._deployment, now_us, self._decide)
                 outcomes = list(batch.decide_all(calls))
                 batch.flush()
+                if now_us - self._purged_us > _PURGE_US:
+                    rows.purge(connection, now_us // 1000)
+                    self._purged_us = now_us
             return outcomes
         except BaseException:
             self._world.forget()

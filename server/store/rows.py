@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Table, bindparam, select, tuple_
+from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
-from server.domain.rows import Row
+from server.domain.rows import DeviceToken, Refusal, Row
 from server.store.tables import TABLES
 
 R = TypeVar("R", bound=Row)
@@ -75,3 +75,10 @@ def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
     connection.execute(
         _upsert(kind, connection.dialect.name), [msgspec.structs.asdict(row) for row in rows]
     )
+
+
+def purge(connection: Connection, now_ms: int) -> None:
+    """Forget tokens that have expired: nobody can come back with them."""
+    for kind in (DeviceToken, Refusal):
+        table = TABLES[kind]
+        connection.execute(delete(table).where(table.c.expires_ms < now_ms))

@@ -126,7 +126,6 @@ class HttpProtocol(HttpToolsProtocol):
             # Pipelined behind a request whose answer would end up among the frames.
             self.transport.abort()
             return
-        self._request_is_here()
         endpoint = self.endpoint
         request = Request(
             self.parser.get_method().decode(),

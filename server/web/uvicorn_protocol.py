@@ -149,6 +149,8 @@ class WebSocketProtocol(asyncio.Protocol):
             if self._chatter > self._endpoint.limits.chatter:
                 self._state = _DEAF
                 self._transport.pause_reading()
+            if self._state == _DEAF:
+                return
         if self._unread:
             # A bytearray grows in place: a message that comes byte by byte is not copied each time.
             unread = bytearray(self._unread) if isinstance(self._unread, bytes) else self._unread

@@ -299,7 +299,7 @@ class Connection:
 
     def _opened(self, request: Request, params: Connect, outcome: Outcome) -> None:
         session, gateway = self.session, self._gateway
-        if self.closed or session is None or self._protocol.state is not State.CONNECTING:
+        if session is None or session.ended or self._protocol.state is not State.CONNECTING:
             return
         if outcome.error is not None:
             gateway.hub.leave(session)
