@@ -36,14 +36,21 @@ class Nothing(Params, frozen=True):
     """No parameters."""
 
 
+class Page(Params, frozen=True):
+    """A list's part: at most `limit`, after what an earlier answer gave as `next`."""
+
+    limit: Limit = PAGE
+    before: Annotated[str, Meta(max_length=64)] | None = None
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table.
 
     `kind`: "write" is decided in a transaction and may publish; "read" is answered from one
     snapshot; "session" is answered by the connection itself. `locks` names the topics under
     which every fact that the decision reads is stable. `rate` names the policy's token bucket.
-    `result` maps the result's fields to words; `errors` are the codes beyond those that any
-    command may answer.
+    `result` is the shape of the result; `errors` are the codes beyond those that any command may
+    answer.
     """
 
     name: str
@@ -52,7 +59,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["write", "read", "session"]
     rate: Literal["send", "change", "signal", "read", "connect", "none"]
     doc: str
-    result: dict[str, str]
+    result: type[Any]
     errors: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     operator: bool = False

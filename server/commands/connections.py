@@ -10,13 +10,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, creations, views
+from server.commands import access, creations, shapes, views
 from server.commands.command import (
+    PAGE,
     ClientId,
     Command,
     Id,
     MemberRef,
-    Nothing,
+    Page,
     Params,
     client_id,
     other_than,
@@ -27,10 +28,11 @@ from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import contact, relations
 from server.domain.rows import Creation, Invitation, Member, Pair, Topic
-from server.errors import Refused, Unreachable
+from server.errors import Invalid, Refused, Unreachable
 
 Map = dict[str, Any]
 PAIR = ("member:caller", "member:other")
+_CURSOR = "before is not what an earlier list gave as next."
 
 
 class Peer(Params, frozen=True):
@@ -170,7 +172,7 @@ def _answer(me: Member, row: Invitation, state: str, work: Work) -> None:
     work.put(replace(row, state=state))
     data = {
         "invitation": work.ids.invitation(row.key),
-        "member": me.id if accepted else sender.id,
+        "member": me.id,
         "accepted": accepted,
     }
     refs: dict[str, object] = {"key": row.key, "accepted": accepted}
@@ -181,7 +183,7 @@ def _answer(me: Member, row: Invitation, state: str, work: Work) -> None:
         return
     if state == "refused":
         work.put(relations.mark(pair, me.key, refuses=True))
-    work.emit(me.topic, "invitation.answered", data, member=sender.key, refs=refs)
+    work.emit(me.topic, "invitation.answered", data, member=me.key, refs=refs)
 
 
 def accept(me: Member, p: Answer, work: Work) -> Map:
@@ -217,20 +219,42 @@ def withdraw(me: Member, p: Answer, work: Work) -> Map:
     return {}
 
 
-def list_invitations(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
-    """Those received and not yet answered, and one's own that nobody has answered."""
-    rows = snapshot.invitations(me.key)
+def list_invitations(me: Member, p: Page, snapshot: Snapshot) -> Map:
+    """Those received and not yet answered, and one's own that nobody has answered; newest first."""
+    limit = min(p.limit, PAGE)
+    before = None
+    if p.before is not None and (before := snapshot.ids.invitation_key(p.before)) is None:
+        raise Invalid(_CURSOR, field="before")
+    rows = snapshot.invitations(me.key, before, limit + 1)
     snapshot.want(*((Member, key) for row in rows for key in (row.sender, row.recipient)))
-    return {
-        "invitations": [views.invitation(row, snapshot) for row in rows],
-        "at": snapshot.heads([me.topic]),
-    }
+    listed = [views.invitation(row, snapshot) for row in rows[:limit]]
+    return _page("invitations", listed, "invitation", len(rows) > limit, me, snapshot)
 
 
-def list_connections(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+def _page(name: str, listed: list[Map], key: str, more: bool, me: Member, s: Snapshot) -> Map:
+    out: Map = {name: listed, "more": more, "at": s.heads([me.topic])}
+    if more:
+        out["next"] = listed[-1][key]
+    return out
+
+
+def _members(me: Member, p: Page, which: str, snapshot: Snapshot) -> Map:
+    """One's connections or those one blocks, by name, a page at a time."""
+    limit = min(p.limit, PAGE)
+    after = None
+    if p.before is not None:
+        named = snapshot.find(Handle, p.before)
+        after = snapshot.find(Member, named.member) if named is not None else None
+        if after is None:
+            raise Invalid(_CURSOR, field="before")
+    rows = snapshot.others(me.key, which, after, limit + 1)
+    listed = [views.profile(row) for row in rows[:limit]]
+    return _page("members", listed, "member", len(rows) > limit, me, snapshot)
+
+
+def list_connections(me: Member, p: Page, snapshot: Snapshot) -> Map:
     """One's connections, by name."""
-    rows = snapshot.connections(me.key)
-    return {"members": [views.profile(r) for r in rows], "at": snapshot.heads([me.topic])}
+    return _members(me, p, "connected", snapshot)
 
 
 def remove_connection(me: Member, p: Peer, work: Work) -> Map:
@@ -296,61 +320,60 @@ def unblock(me: Member, p: Peer, work: Work) -> Map:
     return {}
 
 
-def list_blocks(me: Member, p: Nothing, snapshot: Snapshot) -> Map:
+def list_blocks(me: Member, p: Page, snapshot: Snapshot) -> Map:
     """Whom one blocks, by name."""
-    rows = snapshot.blocked(me.key)
-    return {"members": [views.profile(r) for r in rows], "at": snapshot.heads([me.topic])}
+    return _members(me, p, "blocked", snapshot)
 
 
 _ANSWERS = ("unreachable", "refused")
 COMMANDS = (
     Command(
         name="invitation.send", params=Invite, run=invite, kind="write", rate="change", locks=PAIR,
-        doc="Invite a member to connect.", result={"invitation": "its id", "duplicate": "bool"},
+        doc="Invite a member to connect.", result=shapes.Invited,
         errors=("unreachable", "refused", "client_id_reused"),
     ),
     Command(
-        name="invitation.list", params=Nothing, run=list_invitations, kind="read", rate="read",
+        name="invitation.list", params=Page, run=list_invitations, kind="read", rate="read",
         doc="Open invitations, received and sent.",
-        result={"invitations": "[{invitation, from, to, note, sent_at}]", "at": "positions"},
+        result=shapes.Invitations,
     ),
     Command(
         name="invitation.accept", params=Answer, run=accept, kind="write", rate="change",
-        locks=PAIR, doc="Become connections.", result={}, errors=_ANSWERS,
+        locks=PAIR, doc="Become connections.", result=shapes.Done, errors=_ANSWERS,
     ),
     Command(
         name="invitation.ignore", params=Answer, run=ignore, kind="write", rate="change",
-        locks=PAIR, doc="Put it away; the sender is not told.", result={}, errors=_ANSWERS,
+        locks=PAIR, doc="Put it away; the sender is not told.", result=shapes.Done, errors=_ANSWERS,
     ),
     Command(
         name="invitation.withdraw", params=Answer, run=withdraw, kind="write", rate="change",
-        locks=PAIR, doc="Take one's own back.", result={}, errors=_ANSWERS,
+        locks=PAIR, doc="Take one's own back.", result=shapes.Done, errors=_ANSWERS,
     ),
     Command(
         name="invitation.refuse", params=Answer, run=refuse, kind="write", rate="change",
-        locks=PAIR, doc="I don't know this person: no more from them.", result={},
+        locks=PAIR, doc="I don't know this person: no more from them.", result=shapes.Done,
         errors=_ANSWERS,
     ),
     Command(
-        name="connection.list", params=Nothing, run=list_connections, kind="read", rate="read",
+        name="connection.list", params=Page, run=list_connections, kind="read", rate="read",
         doc="One's connections.",
-        result={"members": "[{member, name, headline, avatar}]", "at": "positions"},
+        result=shapes.Members,
     ),
     Command(
         name="connection.remove", params=Peer, run=remove_connection, kind="write", rate="change",
-        locks=PAIR, doc="End a connection.", result={}, errors=("unreachable",),
+        locks=PAIR, doc="End a connection.", result=shapes.Done, errors=("unreachable",),
     ),
     Command(
         name="block.add", params=Peer, run=block, kind="write", rate="change", locks=PAIR,
-        doc="Block a member.", result={}, errors=_ANSWERS,
+        doc="Block a member.", result=shapes.Done, errors=_ANSWERS,
     ),
     Command(
         name="block.remove", params=Peer, run=unblock, kind="write", rate="change", locks=PAIR,
-        doc="Lift one's block.", result={}, errors=("unreachable",),
+        doc="Lift one's block.", result=shapes.Done, errors=("unreachable",),
     ),
     Command(
-        name="block.list", params=Nothing, run=list_blocks, kind="read", rate="read",
+        name="block.list", params=Page, run=list_blocks, kind="read", rate="read",
         doc="Whom one blocks.",
-        result={"members": "[{member, name, headline, avatar}]", "at": "positions"},
+        result=shapes.Members,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, views
+from server.commands import access, shapes, views
 from server.commands.command import MAX_INT, Command, MemberRef, Nothing, Params, other_than
 from server.commands.facts import Devices, FenceHead, Handle, Memberships
 from server.commands.outcome import Opened
@@ -202,38 +202,36 @@ COMMANDS = (
     Command(
         name="connect", params=Connect, run=connect, kind="write", rate="connect", http=False,
         locks=("member:caller",), doc="Begin a session: the first frame, within 10 s.",
-        result={"session": "its id", "member": "who the token names", "epoch": "the store's",
-                "topics": "the session's topics with their heads", "reset": "read these anew",
-                "ping_s": "25", "now": "ms", "expires_at": "ms", "limits": "this server's"},
+        result=shapes.Connected,
     ),
     Command(
         name="refresh", params=Refresh, run=refresh, kind="write", rate="connect", http=False,
-        locks=("member:caller",), doc="Go on with a new token.", result={"expires_at": "ms"},
+        locks=("member:caller",), doc="Go on with a new token.", result=shapes.Refreshed,
     ),
     Command(
         name="resume", params=Resume, run=by_connection, kind="session", rate="connect",
-        http=False, doc="Resume further topics.", result={"topics": "heads", "reset": "topics"},
+        http=False, doc="Resume further topics.", result=shapes.Resumed,
     ),
     Command(
         name="ping", params=Nothing, run=by_connection, kind="session", rate="read", http=False,
-        doc="Show life where WebSocket pings cannot be sent.", result={"now": "ms"},
+        doc="Show life where WebSocket pings cannot be sent.", result=shapes.Now,
     ),
     Command(
         name="settings.get", params=Nothing, run=get_settings, kind="read", rate="read",
-        doc="One's settings.", result={"…": "All settings."},
+        doc="One's settings.", result=shapes.Settings,
     ),
     Command(
         name="settings.set", params=Settings, run=set_settings, kind="write", rate="change",
-        locks=("member:caller",), doc="Change settings.", result={"…": "All settings."},
+        locks=("member:caller",), doc="Change settings.", result=shapes.Settings,
     ),
     Command(
         name="presence.get", params=Presence, run=presence, kind="read", rate="read",
         doc="Who of up to 50 members is active: connections only, reciprocal.",
-        result={"members": "{id: {active, last_active?}}"},
+        result=shapes.Presence,
     ),
     Command(
         name="explain", params=Explain, run=explain, kind="read", rate="read",
-        doc="The ways to reach a member.", result={"ways": "[{kind, allowed, cost, needs}]"},
+        doc="The ways to reach a member.", result=shapes.Ways,
         errors=("unreachable",),
     ),
 )  # fmt: skip

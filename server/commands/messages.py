@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, views
+from server.commands import access, creations, shapes, views
 from server.commands.command import (
     MAX_INT,
     ClientId,
@@ -254,34 +254,31 @@ def unreact(me: Member, p: React, work: Work) -> Map:
     return _react(me, p, work, on=False)
 
 
-_MESSAGE = {"…": "The message, whole."}
 COMMANDS = (
     Command(
         name="message.send", params=Send, run=send, kind="write", rate="send", locks=BOTH,
         doc="Send a message to a member, or into a conversation.",
-        result={"conversation": "its id", "message": "the message's id",
-                "seq": "its number in the conversation", "kind": "how it was allowed: direct, …",
-                "sent_at": "ms", "duplicate": "whether this client_id had sent it before"},
+        result=shapes.Sent,
         errors=("unreachable", "client_id_reused", "costs_credit", "refused"),
     ),
     Command(
         name="message.edit", params=Edit, run=edit, kind="write", rate="change", locks=BOTH,
         doc="Replace the text of one's own message, within 60 minutes.",
-        result=_MESSAGE, errors=("unreachable", "refused"),
+        result=shapes.Message, errors=("unreachable", "refused"),
     ),
     Command(
         name="message.delete", params=Delete, run=delete, kind="write", rate="change", locks=BOTH,
         doc="Delete one's own message for everyone, within 60 minutes.",
-        result={"…": "The tombstone, with deleted_at."}, errors=("unreachable", "refused"),
+        result=shapes.Message, errors=("unreachable", "refused"),
     ),
     Command(
         name="message.react", params=React, run=react, kind="write", rate="change", locks=BOTH,
         doc="Add an emoji to a message.",
-        result={"reactions": "all of the message's"}, errors=("unreachable", "refused"),
+        result=shapes.Reacted, errors=("unreachable", "refused"),
     ),
     Command(
         name="message.unreact", params=React, run=unreact, kind="write", rate="change", locks=BOTH,
         doc="Take an emoji back.",
-        result={"reactions": "all of the message's"}, errors=("unreachable", "refused"),
+        result=shapes.Reacted, errors=("unreachable", "refused"),
     ),
 )  # fmt: skip

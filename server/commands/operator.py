@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access
+from server.commands import access, shapes
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
 from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster
@@ -229,35 +229,36 @@ OPERATOR = ("member:named",)
 COMMANDS = (
     Command(
         name="member.put", params=PutMember, run=put_member, kind="write", rate="none",
-        operator=True, locks=OPERATOR, doc="Make or change a member.", result={"id": "the id"},
+        operator=True, locks=OPERATOR, doc="Make or change a member.", result=shapes.Put,
     ),
     Command(
         name="member.delete", params=OneMember, run=delete_member, kind="write", rate="none",
-        operator=True, locks=OPERATOR, doc="End a member, their sessions and tokens.", result={},
+        operator=True, locks=OPERATOR, doc="End a member, their sessions and tokens.",
+        result=shapes.Done,
     ),
     Command(
         name="connection.put", params=Connection, run=put_connection, kind="write", rate="none",
-        operator=True, locks=("member:a", "member:b"), doc="Connect two members.", result={},
-        errors=("refused",),
+        operator=True, locks=("member:a", "member:b"), doc="Connect two members.",
+        result=shapes.Done, errors=("refused",),
     ),
     Command(
         name="connection.delete", params=Connection, run=delete_connection, kind="write",
         rate="none", operator=True, locks=("member:a", "member:b"), doc="Part two members.",
-        result={},
+        result=shapes.Done,
     ),
     Command(
         name="token.issue", params=Issue, run=issue, kind="read", rate="none", operator=True,
-        doc="A token for a member.", result={"token": "a JWT"}, errors=("refused",),
+        doc="A token for a member.", result=shapes.Token, errors=("refused",),
     ),
     Command(
         name="session.revoke", params=Revoke, run=revoke, kind="write", rate="none",
         operator=True, locks=OPERATOR, doc="End a member's sessions and refuse their tokens.",
-        result={},
+        result=shapes.Done,
     ),
     Command(
         name="batch", params=Batch, run=batch, kind="session", rate="none", operator=True,
         doc="Up to 1,000 commands in order, each by itself.",
-        result={"results": "[{result} or {error}]"},
+        result=shapes.Batch,
     ),
 )  # fmt: skip
 
@@ -266,6 +267,6 @@ INTERNAL = (
     Command(
         name="member.part", params=Part, run=part_deleted, kind="write", rate="none",
         operator=True, locks=("member:gone", "member:other or conversation"),
-        doc="A step of a deletion.", result={},
+        doc="A step of a deletion.", result=shapes.Done,
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from server.commands import views
+from server.commands import shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions, Roster
 from server.commands.places import Place, counted, place
@@ -212,18 +212,16 @@ COMMANDS = (
     Command(
         name="conversation.list", params=List, run=inbox, kind="read", rate="read",
         doc="One's conversations, the latest active first.",
-        result={"conversations": "conversations", "more": "bool", "next": "give as before",
-                "at": "positions"},
+        result=shapes.Conversations,
     ),
     Command(
         name="conversation.get", params=Get, run=get, kind="read", rate="read",
-        doc="One conversation.", result={"…": "The conversation."}, errors=("unreachable",),
+        doc="One conversation.", result=shapes.Conversation, errors=("unreachable",),
     ),
     Command(
         name="conversation.history", params=History, run=history, kind="read", rate="read",
         doc="A conversation's messages, ascending by seq.",
-        result={"messages": "messages", "more": "whether there are more that way",
-                "at": "positions"},
+        result=shapes.History,
         errors=("unreachable",),
     ),
 )  # fmt: skip

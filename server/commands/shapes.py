@@ -25,7 +25,7 @@ More = Annotated[bool, Meta(description="Whether there are more that way.")]
 Duplicate = Annotated[bool, Meta(description="Whether this client_id had been here before.")]
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
+class Shape(msgspec.Struct, frozen=True):
     """A map on the wire. More fields may come with a later version: ignore unknown ones."""
 
 
@@ -268,8 +268,8 @@ class Conversations(Shape, frozen=True):
 
     conversations: list[Conversation]
     more: More
-    next: Annotated[str, Meta(description="Give it as before.")] | UnsetType = UNSET
     at: At
+    next: Annotated[str, Meta(description="Give it as before.")] | UnsetType = UNSET
 
 
 class History(Shape, frozen=True):

@@ -27,14 +27,13 @@ class Snapshot(Facts, Protocol):
     def heads(self, topics: Sequence[int]) -> dict[str, int]:
         """The heads of these topics, by name."""
 
-    def invitations(self, member: int) -> list[Invitation]:
-        """Pending ones received, and sent ones that are pending to their sender; oldest first."""
+    def invitations(self, member: int, before: int | None, limit: int) -> list[Invitation]:
+        """Pending ones received, and sent ones that are pending to their sender, newest first,
+        with keys below `before`; between living members."""
 
-    def connections(self, member: int) -> list[Member]:
-        """Living members with an accepted connection, by name and id."""
-
-    def blocked(self, member: int) -> list[Member]:
-        """Living members whom this one blocks, by name and id."""
+    def others(self, member: int, which: str, after: Member | None, limit: int) -> list[Member]:
+        """Living members who are "connected" to this one or "blocked" by it, by name and id,
+        those that come after `after`."""
 
     def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
         """What deleted members still have: (member, conversation, 0) for a part in one of more

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, and_, case, func, literal, or_, select, tuple_, union_all
 
 from server.commands.facts import Ident, Want, World
 from server.commands.work import Deployment
@@ -82,47 +82,50 @@ class SqlSnapshot:
         """The heads of these topics, by name."""
         return {row.name: row.head for row in by_identity(self._connection, Topic, topics)}
 
-    def invitations(self, member_key: int) -> list[Invitation]:
-        """Pending ones received, and sent ones that are pending to their sender."""
+    def invitations(self, member_key: int, before: int | None, limit: int) -> list[Invitation]:
+        """Pending ones received, and sent ones that are pending to their sender, newest first."""
         t = invitation.c
-        rows = fetch(
-            self._connection,
-            Invitation,
-            or_(
-                and_(t.recipient == member_key, t.state == "pending"),
-                and_(t.sender == member_key, t.state.in_(("pending", "ignored", "refused"))),
-            ),
-        )
-        self.want(*((Member, key) for row in rows for key in (row.sender, row.recipient)))
-        return sorted((row for row in rows if self._both_alive(row)), key=lambda row: row.key)
-
-    def _both_alive(self, row: Invitation) -> bool:
-        both = (self.find(Member, row.sender), self.find(Member, row.recipient))
-        return all(one is not None and one.alive for one in both)
-
-    def _others(self, member_key: int, low: Any, high: Any) -> list[Member]:
-        """Living members on the other side of pairs: `low` holds where the member is low."""
-        found = self._connection.execute(
-            select(*columns(Member))
-            .join(
-                pair,
+        query = (
+            select(*columns(Invitation))
+            .join(sender := member.alias(), sender.c.key == t.sender)
+            .join(recipient := member.alias(), recipient.c.key == t.recipient)
+            .where(
                 or_(
-                    and_(pair.c.low == member_key, member.c.key == pair.c.high, low),
-                    and_(pair.c.high == member_key, member.c.key == pair.c.low, high),
+                    and_(t.recipient == member_key, t.state == "pending"),
+                    and_(t.sender == member_key, t.state.in_(("pending", "ignored", "refused"))),
                 ),
+                sender.c.alive,
+                recipient.c.alive,
             )
-            .where(or_(pair.c.low == member_key, pair.c.high == member_key), member.c.alive)
-            .order_by(member.c.name, member.c.id)
+            .order_by(t.key.desc())
+            .limit(limit)
         )
-        return [build(Member, values) for values in found]
+        if before is not None:
+            query = query.where(t.key < before)
+        return [build(Invitation, values) for values in self._connection.execute(query)]
 
-    def connections(self, member_key: int) -> list[Member]:
-        """Living members with an accepted connection, by name and id."""
-        return self._others(member_key, pair.c.connected_ms > 0, pair.c.connected_ms > 0)
-
-    def blocked(self, member_key: int) -> list[Member]:
-        """Living members whom this one blocks, by name and id."""
-        return self._others(member_key, pair.c.low_blocks, pair.c.high_blocks)
+    def others(self, member_key: int, which: str, after: Member | None, limit: int) -> list[Member]:
+        """Living members who are connected to this one or blocked by it, by name and id."""
+        low, high = pair.c.low, pair.c.high
+        connected = pair.c.connected_ms > 0
+        low_has, high_has = {
+            "connected": (connected, connected),
+            "blocked": (pair.c.low_blocks, pair.c.high_blocks),
+        }[which]
+        theirs = union_all(
+            select(high.label("key")).where(low == member_key, low_has),
+            select(low.label("key")).where(high == member_key, high_has),
+        ).subquery()
+        query = (
+            select(*columns(Member))
+            .join(theirs, theirs.c.key == member.c.key)
+            .where(member.c.alive)
+            .order_by(member.c.name, member.c.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(member.c.name, member.c.id) > (after.name, after.id))
+        return [build(Member, values) for values in self._connection.execute(query)]
 
     def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
         """What deleted members still have, some of it at a time."""
