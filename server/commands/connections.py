@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, creations, shapes, views
+from server.commands import access, creations, results, views
 from server.commands.command import (
     PAGE,
     ClientId,
@@ -329,51 +329,52 @@ _ANSWERS = ("unreachable", "refused")
 COMMANDS = (
     Command(
         name="invitation.send", params=Invite, run=invite, kind="write", rate="change", locks=PAIR,
-        doc="Invite a member to connect.", result=shapes.Invited,
+        doc="Invite a member to connect.", result=results.Invited,
         errors=("unreachable", "refused", "client_id_reused"),
     ),
     Command(
         name="invitation.list", params=Page, run=list_invitations, kind="read", rate="read",
         doc="Open invitations, received and sent.",
-        result=shapes.Invitations,
+        result=results.Invitations,
     ),
     Command(
         name="invitation.accept", params=Answer, run=accept, kind="write", rate="change",
-        locks=PAIR, doc="Become connections.", result=shapes.Done, errors=_ANSWERS,
+        locks=PAIR, doc="Become connections.", result=results.Done, errors=_ANSWERS,
     ),
     Command(
         name="invitation.ignore", params=Answer, run=ignore, kind="write", rate="change",
-        locks=PAIR, doc="Put it away; the sender is not told.", result=shapes.Done, errors=_ANSWERS,
+        locks=PAIR, doc="Put it away; the sender is not told.", result=results.Done,
+        errors=_ANSWERS,
     ),
     Command(
         name="invitation.withdraw", params=Answer, run=withdraw, kind="write", rate="change",
-        locks=PAIR, doc="Take one's own back.", result=shapes.Done, errors=_ANSWERS,
+        locks=PAIR, doc="Take one's own back.", result=results.Done, errors=_ANSWERS,
     ),
     Command(
         name="invitation.refuse", params=Answer, run=refuse, kind="write", rate="change",
-        locks=PAIR, doc="I don't know this person: no more from them.", result=shapes.Done,
+        locks=PAIR, doc="I don't know this person: no more from them.", result=results.Done,
         errors=_ANSWERS,
     ),
     Command(
         name="connection.list", params=Page, run=list_connections, kind="read", rate="read",
         doc="One's connections.",
-        result=shapes.Members,
+        result=results.Members,
     ),
     Command(
         name="connection.remove", params=Peer, run=remove_connection, kind="write", rate="change",
-        locks=PAIR, doc="End a connection.", result=shapes.Done, errors=("unreachable",),
+        locks=PAIR, doc="End a connection.", result=results.Done, errors=("unreachable",),
     ),
     Command(
         name="block.add", params=Peer, run=block, kind="write", rate="change", locks=PAIR,
-        doc="Block a member.", result=shapes.Done, errors=_ANSWERS,
+        doc="Block a member.", result=results.Done, errors=_ANSWERS,
     ),
     Command(
         name="block.remove", params=Peer, run=unblock, kind="write", rate="change", locks=PAIR,
-        doc="Lift one's block.", result=shapes.Done, errors=("unreachable",),
+        doc="Lift one's block.", result=results.Done, errors=("unreachable",),
     ),
     Command(
         name="block.list", params=Page, run=list_blocks, kind="read", rate="read",
         doc="Whom one blocks.",
-        result=shapes.Members,
+        result=results.Members,
     ),
 )  # fmt: skip

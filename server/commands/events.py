@@ -58,14 +58,14 @@ EVENTS = {
     "connection.added": Told(shapes.Profile, _MEMBER, "A new connection."),
     "connection.removed": Told(shapes.Member, _MEMBER, "A connection has ended, whoever did it."),
     "block.changed": Told(shapes.Blocked, _MEMBER, "One's own block; the other is never told."),
-    "settings.changed": Told(shapes.Settings, _MEMBER, "One's settings, all of them."),
+    "settings.changed": Told(shapes.AllSettings, _MEMBER, "One's settings, all of them."),
     "read.moved": Told(shapes.Moved, _MEMBER, "One has read further, on some device."),
 }
 
 # Without a position: only for those whose `receipts` switch is on, only while connected.
 SIGNALS = {
     "receipt.read": Told(shapes.Seen, _EITHER, "A participant has seen up to a message."),
-    "typing.started": Told(shapes.Typing, _EITHER, "A participant is typing."),
+    "typing.started": Told(shapes.IsTyping, _EITHER, "A participant is typing."),
     "typing.stopped": Told(
         shapes.Stopped, _EITHER, "A participant has stopped; so they have with their message."
     ),

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, shapes, views
+from server.commands import access, results, shapes, views
 from server.commands.command import MAX_INT, Command, MemberRef, Nothing, Params, other_than
 from server.commands.facts import Devices, FenceHead, Handle, Memberships
 from server.commands.outcome import Opened
@@ -202,36 +202,36 @@ COMMANDS = (
     Command(
         name="connect", params=Connect, run=connect, kind="write", rate="connect", http=False,
         locks=("member:caller",), doc="Begin a session: the first frame, within 10 s.",
-        result=shapes.Connected,
+        result=results.Connected,
     ),
     Command(
         name="refresh", params=Refresh, run=refresh, kind="write", rate="connect", http=False,
-        locks=("member:caller",), doc="Go on with a new token.", result=shapes.Refreshed,
+        locks=("member:caller",), doc="Go on with a new token.", result=results.Refreshed,
     ),
     Command(
         name="resume", params=Resume, run=by_connection, kind="session", rate="connect",
-        http=False, doc="Resume further topics.", result=shapes.Resumed,
+        http=False, doc="Resume further topics.", result=results.Resumed,
     ),
     Command(
         name="ping", params=Nothing, run=by_connection, kind="session", rate="read", http=False,
-        doc="Show life where WebSocket pings cannot be sent.", result=shapes.Now,
+        doc="Show life where WebSocket pings cannot be sent.", result=results.Now,
     ),
     Command(
         name="settings.get", params=Nothing, run=get_settings, kind="read", rate="read",
-        doc="One's settings.", result=shapes.Settings,
+        doc="One's settings.", result=shapes.AllSettings,
     ),
     Command(
         name="settings.set", params=Settings, run=set_settings, kind="write", rate="change",
-        locks=("member:caller",), doc="Change settings.", result=shapes.Settings,
+        locks=("member:caller",), doc="Change settings.", result=shapes.AllSettings,
     ),
     Command(
         name="presence.get", params=Presence, run=presence, kind="read", rate="read",
         doc="Who of up to 50 members is active: connections only, reciprocal.",
-        result=shapes.Presence,
+        result=results.Presences,
     ),
     Command(
         name="explain", params=Explain, run=explain, kind="read", rate="read",
-        doc="The ways to reach a member.", result=shapes.Ways,
+        doc="The ways to reach a member.", result=results.Ways,
         errors=("unreachable",),
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, shapes, views
+from server.commands import access, creations, results, shapes, views
 from server.commands.command import (
     MAX_INT,
     ClientId,
@@ -258,7 +258,7 @@ COMMANDS = (
     Command(
         name="message.send", params=Send, run=send, kind="write", rate="send", locks=BOTH,
         doc="Send a message to a member, or into a conversation.",
-        result=shapes.Sent,
+        result=results.Sent,
         errors=("unreachable", "client_id_reused", "costs_credit", "refused"),
     ),
     Command(
@@ -274,11 +274,11 @@ COMMANDS = (
     Command(
         name="message.react", params=React, run=react, kind="write", rate="change", locks=BOTH,
         doc="Add an emoji to a message.",
-        result=shapes.Reacted, errors=("unreachable", "refused"),
+        result=results.Reacted, errors=("unreachable", "refused"),
     ),
     Command(
         name="message.unreact", params=React, run=unreact, kind="write", rate="change", locks=BOTH,
         doc="Take an emoji back.",
-        result=shapes.Reacted, errors=("unreachable", "refused"),
+        result=results.Reacted, errors=("unreachable", "refused"),
     ),
 )  # fmt: skip

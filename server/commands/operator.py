@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, shapes
+from server.commands import access, results
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
 from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster
@@ -229,36 +229,36 @@ OPERATOR = ("member:named",)
 COMMANDS = (
     Command(
         name="member.put", params=PutMember, run=put_member, kind="write", rate="none",
-        operator=True, locks=OPERATOR, doc="Make or change a member.", result=shapes.Put,
+        operator=True, locks=OPERATOR, doc="Make or change a member.", result=results.Put,
     ),
     Command(
         name="member.delete", params=OneMember, run=delete_member, kind="write", rate="none",
         operator=True, locks=OPERATOR, doc="End a member, their sessions and tokens.",
-        result=shapes.Done,
+        result=results.Done,
     ),
     Command(
         name="connection.put", params=Connection, run=put_connection, kind="write", rate="none",
         operator=True, locks=("member:a", "member:b"), doc="Connect two members.",
-        result=shapes.Done, errors=("refused",),
+        result=results.Done, errors=("refused",),
     ),
     Command(
         name="connection.delete", params=Connection, run=delete_connection, kind="write",
         rate="none", operator=True, locks=("member:a", "member:b"), doc="Part two members.",
-        result=shapes.Done,
+        result=results.Done,
     ),
     Command(
         name="token.issue", params=Issue, run=issue, kind="read", rate="none", operator=True,
-        doc="A token for a member.", result=shapes.Token, errors=("refused",),
+        doc="A token for a member.", result=results.Token, errors=("refused",),
     ),
     Command(
         name="session.revoke", params=Revoke, run=revoke, kind="write", rate="none",
         operator=True, locks=OPERATOR, doc="End a member's sessions and refuse their tokens.",
-        result=shapes.Done,
+        result=results.Done,
     ),
     Command(
         name="batch", params=Batch, run=batch, kind="session", rate="none", operator=True,
         doc="Up to 1,000 commands in order, each by itself.",
-        result=shapes.Batch,
+        result=results.Batched,
     ),
 )  # fmt: skip
 
@@ -267,6 +267,6 @@ INTERNAL = (
     Command(
         name="member.part", params=Part, run=part_deleted, kind="write", rate="none",
         operator=True, locks=("member:gone", "member:other or conversation"),
-        doc="A step of a deletion.", result=shapes.Done,
+        doc="A step of a deletion.", result=results.Done,
     ),
 )  # fmt: skip

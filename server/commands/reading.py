@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from server.commands import shapes, views
+from server.commands import results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions, Roster
 from server.commands.places import Place, counted, place
@@ -212,7 +212,7 @@ COMMANDS = (
     Command(
         name="conversation.list", params=List, run=inbox, kind="read", rate="read",
         doc="One's conversations, the latest active first.",
-        result=shapes.Conversations,
+        result=results.Conversations,
     ),
     Command(
         name="conversation.get", params=Get, run=get, kind="read", rate="read",
@@ -221,7 +221,7 @@ COMMANDS = (
     Command(
         name="conversation.history", params=History, run=history, kind="read", rate="read",
         doc="A conversation's messages, ascending by seq.",
-        result=shapes.History,
+        result=results.Messages,
         errors=("unreachable",),
     ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, shapes, views
+from server.commands import access, creations, results, views
 from server.commands.command import (
     ClientId,
     Command,
@@ -289,34 +289,34 @@ COMMANDS = (
         name="conversation.start", params=Start, run=start, kind="write", rate="change",
         locks=("member:caller", "member:each of members"),
         doc="Begin a conversation with up to 49 connections.",
-        result=shapes.Placed,
+        result=results.Placed,
         errors=(*_ERRORS, "client_id_reused"),
     ),
     Command(
         name="conversation.add", params=Add, run=add, kind="write", rate="change",
         locks=CONVERSATION, doc="Add a connection; a one_to_one becomes a new conversation.",
-        result=shapes.Placed,
+        result=results.Placed,
         errors=(*_ERRORS, "client_id_reused"),
     ),
     Command(
         name="conversation.remove", params=Remove, run=remove, kind="write", rate="change",
-        locks=CONVERSATION, doc="Remove a participant.", result=shapes.Done, errors=_ERRORS,
+        locks=CONVERSATION, doc="Remove a participant.", result=results.Done, errors=_ERRORS,
     ),
     Command(
         name="conversation.leave", params=Leave, run=leave, kind="write", rate="change",
-        locks=CONVERSATION, doc="Leave a conversation.", result=shapes.Done, errors=_ERRORS,
+        locks=CONVERSATION, doc="Leave a conversation.", result=results.Done, errors=_ERRORS,
     ),
     Command(
         name="conversation.rename", params=Rename, run=rename, kind="write", rate="change",
         locks=CONVERSATION, doc="Change a conversation's title.",
-        result=shapes.Done, errors=_ERRORS,
+        result=results.Done, errors=_ERRORS,
     ),
     Command(
         name="request.accept", params=Request, run=answer_request, kind="write", rate="change",
-        locks=CONVERSATION, doc="Accept a message request.", result=shapes.Done, errors=_ERRORS,
+        locks=CONVERSATION, doc="Accept a message request.", result=results.Done, errors=_ERRORS,
     ),
     Command(
         name="request.decline", params=Request, run=answer_request, kind="write", rate="change",
-        locks=CONVERSATION, doc="Decline a message request.", result=shapes.Done, errors=_ERRORS,
+        locks=CONVERSATION, doc="Decline a message request.", result=results.Done, errors=_ERRORS,
     ),
 )  # fmt: skip

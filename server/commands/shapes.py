@@ -1,13 +1,13 @@
-"""What results and events look like on the wire: the one description of every map a client gets.
+"""What things look like on the wire: the one description of entities, errors and events' data.
 
-The reference documents are made from these types, and tests hold real results and events against
-them. Handlers build the maps by `views`; nothing is checked or copied through here while serving.
-A field whose default is UNSET may be absent.
+The reference documents are made from these types, and tests hold what a running node sends
+against them; `results` is the same for commands. Handlers build the maps by `views`: nothing is
+checked or copied through here while serving. A field whose default is UNSET may be absent.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -17,20 +17,11 @@ from server.commands.command import Id, MemberRef
 Millis = Annotated[int, Meta(ge=0, description="Unix milliseconds.")]
 Seq = Annotated[int, Meta(ge=0, description="A message's number in its conversation, from 1.")]
 Pos = Annotated[int, Meta(ge=0, description="A position in a topic's log.")]
-Heads = Annotated[
-    dict[str, Pos], Meta(description="Topics, each with the position of its last event.")
-]
 At = Annotated[dict[str, Pos], Meta(description="The positions at which this was read, by topic.")]
-More = Annotated[bool, Meta(description="Whether there are more that way.")]
-Duplicate = Annotated[bool, Meta(description="Whether this client_id had been here before.")]
 
 
 class Shape(msgspec.Struct, frozen=True):
     """A map on the wire. More fields may come with a later version: ignore unknown ones."""
-
-
-class Done(Shape, frozen=True):
-    """Nothing but that it is done."""
 
 
 # Entities
@@ -45,7 +36,7 @@ class Profile(Shape, frozen=True):
     avatar: Annotated[str, Meta(description="An http address, or empty.")]
 
 
-class Settings(Shape, frozen=True):
+class AllSettings(Shape, frozen=True):
     """All of a member's settings."""
 
     receipts: Annotated[
@@ -137,168 +128,25 @@ class Change(Shape, frozen=True):
     role: str
 
 
-# Results
-
-
-class Limits(Shape, frozen=True):
-    """This server's limits, as far as a client meets them."""
-
-    frame_bytes: int
-    body_characters: int
-    participants_per_conversation: int
-    sessions_per_member: int
-    in_flight: Annotated[int, Meta(description="Commands not yet answered; then it waits.")]
-    page: Annotated[int, Meta(description="The most that one list answers.")]
-
-
-class Connected(Shape, frozen=True):
-    """A session has begun."""
-
-    session: str
-    member: Annotated[MemberRef, Meta(description="Whom the token names.")]
-    epoch: Annotated[str, Meta(description="The incarnation of the store: keep it for resuming.")]
-    topics: Heads
-    reset: Annotated[list[str], Meta(description="Topics whose state is to be read anew.")]
-    ping_s: Annotated[int, Meta(description="Seconds between the server's pings.")]
-    now: Millis
-    expires_at: Annotated[int, Meta(description="When the token does, in Unix milliseconds.")]
-    limits: Limits
-
-
-class Refreshed(Shape, frozen=True):
-    """The new token counts."""
-
-    expires_at: Annotated[int, Meta(description="When it does not any more, Unix milliseconds.")]
-
-
-class Resumed(Shape, frozen=True):
-    """What can be gone on from."""
-
-    topics: Heads
-    reset: Annotated[list[str], Meta(description="Topics whose state is to be read anew.")]
-
-
-class Now(Shape, frozen=True):
-    """The server's time."""
-
-    now: Millis
-
-
-class Activity(Shape, frozen=True):
-    """Whether a member is there; inactive also where one may not know."""
-
-    active: bool
-    last_active: Millis | UnsetType = UNSET
-
-
-class Presence(Shape, frozen=True):
-    """Each member that was asked about."""
-
-    members: dict[str, Activity]
-
-
-class Way(Shape, frozen=True):
-    """One way to a member."""
-
-    kind: str
-    allowed: bool
-    cost: Annotated[int, Meta(description="In credits.")]
-    needs: Annotated[list[str], Meta(description="What would open it: connect.")]
-
-
-class Ways(Shape, frozen=True):
-    """All ways to a member, in the order in which they are tried."""
-
-    ways: list[Way]
-
-
-class Invited(Shape, frozen=True):
-    """The invitation, one's own or the one that this answered."""
-
-    invitation: Id
-    duplicate: Duplicate
-
-
-class Invitations(Shape, frozen=True):
-    """Open ones, received and sent."""
-
-    invitations: list[Invitation]
-    at: At
-
-
-class Members(Shape, frozen=True):
-    """Members by name."""
-
-    members: list[Profile]
-    at: At
-
-
-class Sent(Shape, frozen=True):
-    """A message is stored, and on its way."""
-
-    conversation: Id
-    message: Id
-    seq: Seq
-    kind: Annotated[str, Meta(description="How it was allowed: direct.")]
-    sent_at: Millis
-    duplicate: Duplicate
-
-
-class Reacted(Shape, frozen=True):
-    """All reactions to the message."""
-
-    reactions: list[Reaction]
-
-
-class ReadUpTo(Shape, frozen=True):
-    """One's own watermark now."""
-
-    read: Annotated[int, Meta(ge=0, description="A seq.")]
-
-
-class Placed(Shape, frozen=True):
-    """The conversation that this led to."""
-
-    conversation: Id
-    duplicate: Duplicate
-
-
-class Conversations(Shape, frozen=True):
-    """A page of conversations."""
-
-    conversations: list[Conversation]
-    more: More
-    at: At
-    next: Annotated[str, Meta(description="Give it as before.")] | UnsetType = UNSET
-
-
-class History(Shape, frozen=True):
-    """A page of messages, ascending by seq."""
-
-    messages: list[Message]
-    more: More
-    at: At
-
-
-class Put(Shape, frozen=True):
-    """The member is there."""
-
-    id: MemberRef
-
-
-class Token(Shape, frozen=True):
-    """A member's token."""
-
-    token: Annotated[str, Meta(description="A JWT.")]
-
-
-class Batch(Shape, frozen=True):
-    """Each command's {result} or {error}, in order."""
-
-    results: list[dict[str, Any]]
-
-
-# What else an event carries
+class Error(Shape, frozen=True):
+    """The answer to a command that was not carried out."""
+
+    code: str
+    message: Annotated[str, Meta(description="For a person.")]
+    retryable: Annotated[bool, Meta(description="Whether the same may succeed later.")]
+    field: Annotated[str, Meta(description="invalid: what was wrong.")] | UnsetType = UNSET
+    rule: Annotated[str, Meta(description="refused: the rule.")] | UnsetType = UNSET
+    retry_after_ms: (
+        Annotated[int, Meta(description="rate_limited: how long to wait.")] | UnsetType
+    ) = UNSET
+    ref: (
+        Annotated[str, Meta(description="internal: where the server's log says more.")] | UnsetType
+    ) = UNSET
+    cost: Annotated[int, Meta(description="costs_credit: in credits.")] | UnsetType = UNSET
+    balance: Annotated[int, Meta(description="costs_credit: those there are.")] | UnsetType = UNSET
+
+
+# Events' data, where it is none of these
 
 
 class Reactions(Shape, frozen=True):
@@ -337,7 +185,7 @@ class Roster(Shape, frozen=True):
 
 
 class Answered(Shape, frozen=True):
-    """An invitation that is no longer open, and the other: who accepted, or who had asked."""
+    """An invitation that is no longer open, and who answered it."""
 
     invitation: Id
     member: MemberRef
@@ -380,7 +228,7 @@ class Seen(Shape, frozen=True):
     seen_at: Millis
 
 
-class Typing(Shape, frozen=True):
+class IsTyping(Shape, frozen=True):
     """Who is typing, and for how long without renewal."""
 
     conversation: Id

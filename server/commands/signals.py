@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import shapes
+from server.commands import results
 from server.commands.command import Command, Id, Params, Seq
 from server.commands.facts import FenceHead, Roster
 from server.commands.places import BOTH, Place, place, writable
@@ -117,16 +117,16 @@ COMMANDS = (
     Command(
         name="receipt.read", params=Read, run=read, kind="write", rate="signal", locks=BOTH,
         doc="Mark a conversation read up to a message; never moves back.",
-        result=shapes.ReadUpTo, errors=("unreachable",),
+        result=results.ReadUpTo, errors=("unreachable",),
     ),
     Command(
         name="typing.start", params=Typing, run=typing_start, kind="write", rate="signal",
-        locks=BOTH, doc="Say that one is typing, for 6 s.", result=shapes.Done,
+        locks=BOTH, doc="Say that one is typing, for 6 s.", result=results.Done,
         errors=("unreachable",),
     ),
     Command(
         name="typing.stop", params=Typing, run=typing_stop, kind="write", rate="signal",
-        locks=BOTH, doc="Say that one has stopped typing.", result=shapes.Done,
+        locks=BOTH, doc="Say that one has stopped typing.", result=results.Done,
         errors=("unreachable",),
     ),
 )  # fmt: skip

@@ -33,6 +33,11 @@ class Limits:
     write_high: int = 65_536
     write_low: int = 16_384
     """Unsent bytes above which the wire is full, and below which it no longer is."""
+    send_buffer: int = 131_072
+    """Bytes that the kernel takes below that (it counts double). What lies there cannot be taken
+    back, nor does the wire know of it; left to itself the kernel would take megabytes."""
+    unacknowledged_s: float = 30.0
+    """After which the kernel gives up a connection whose peer takes nothing more."""
     head_size: int = 16_384
     head_fields: int = 100
     """Of an HTTP request without its body."""

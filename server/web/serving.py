@@ -42,13 +42,6 @@ _CANCEL_S: Final = 1
 _BACKLOG: Final = 4096
 """A storm of connections waits here while the loop accepts them; Linux allows no more by itself."""
 
-_SEND_BUFFER: Final = 131_072
-"""Bytes that the kernel takes for one connection (it counts double). What lies there cannot be
-taken back, nor does the wire know of it; left to itself it would grow to megabytes."""
-
-_UNACKNOWLEDGED_MS: Final = 30_000
-"""After which the kernel gives up a connection whose peer acknowledges nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Served:
@@ -125,7 +118,7 @@ async def running(
         SetupError: the address cannot be listened on.
     """
     endpoint = Endpoint(acceptor, limits or Limits(), opcode_of)
-    listening = _listen(host, port)
+    listening = _listen(host, port, endpoint.limits)
     address = listening.getsockname()
     server = _Server(_config(app, endpoint))
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
@@ -183,7 +176,7 @@ def _config(app: Callable[..., Awaitable[None]], endpoint: Endpoint) -> uvicorn.
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, limits: Limits) -> socket.socket:
     """A listening socket whose options every connection inherits."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -192,9 +185,10 @@ def _listen(host: str, port: int) -> socket.socket:
         raise SetupError(_reason(host, port, error)) from error
     listening.setblocking(False)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        patience_ms = int(limits.unacknowledged_s * 1000)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience_ms)
     return listening
 
 

@@ -1,9 +1,12 @@
-"""One browser for all tests of the page; each test gets contexts of its own in it."""
+"""One browser for all tests of the page; each test gets contexts of its own in it.
+
+The browser lives as long as the session, so its tests run on the session's loop: each module
+says so by its `pytestmark`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -12,15 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from tests.browser.scripted import ScriptedServer, sign_in
 from tests.support.chromium import chromium
 
-HERE = Path(__file__).parent
 SCREEN = {"width": 1200, "height": 800}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser lives as long as the session, so its tests share the session's loop."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,9 +7,11 @@ time, chance and the network, and throws what it finds wrong.
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
 from tests.browser.scripted import CASES, ORIGIN, ScriptedServer
 
@@ -21,14 +23,27 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("module", "case"), FOUND)
-async def test_case(page: Page, scripted: ScriptedServer, module: str, case: str) -> None:
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def blank(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page of the origin that serves the modules; they keep no state between cases."""
+    context = await browser.new_context(timezone_id="UTC")
+    await ScriptedServer().serve(context)
+    page = await context.new_page()
     await page.goto(f"{ORIGIN}/blank")
-    await page.evaluate(
+    yield page
+    await context.close()
+
+
+@pytest.mark.parametrize(("module", "case"), FOUND)
+async def test_case(blank: Page, module: str, case: str) -> None:
+    await blank.evaluate(
         "async ([url, name]) => (await import(url))[name]()", [f"/cases/{module}", case]
     )
 
 
-def test_the_cases_are_found() -> None:
+async def test_the_cases_are_found() -> None:
     assert {module for module, _ in FOUND} == {"link.js", "model.js", "protocol.js", "views.js"}
     assert len(FOUND) >= 60

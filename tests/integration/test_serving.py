@@ -15,6 +15,8 @@ from typing import cast
 import pytest
 
 from server.errors import SetupError
+from server.protocol.frames import binary_frame
+from server.web.endpoint import Limits
 from server.web.serving import running
 from server.web.uvicorn_protocol import WebSocketProtocol
 from tests.support.echo import MSGPACK, EchoAcceptor, answer_ok
@@ -67,6 +69,20 @@ async def test_connections_inherit_the_options_of_their_socket() -> None:
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 262_144
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+
+
+async def test_who_takes_nothing_is_given_up_by_the_kernel() -> None:
+    acceptor = EchoAcceptor()
+    limits = Limits(unacknowledged_s=0.5)
+    async with (
+        running(answer_ok, acceptor, limits=limits) as served,
+        open_websocket(served.port, MSGPACK, receive_buffer=4096),
+    ):
+        echo = acceptor.echoes[0]
+        while not echo.wire.full:
+            echo.wire.write([binary_frame(b"x" * 16_384)])
+
+        await echo.gone.wait()
 
 
 async def test_the_end_of_a_server_is_the_end_of_its_connections() -> None:

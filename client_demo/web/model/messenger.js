@@ -228,11 +228,12 @@ export class Messenger {
   // What happens
 
   /** @param {Welcome} welcome */
-  async readied({ member, reset }) {
+  async readied({ member, reset, limits = {} }) {
     this.marker.forget();
     const { state, reader } = this;
     const { open } = state;
     state.me = member;
+    state.limits = limits;
     if (!state.ready || reset.length > 0) {
       await reader.everything();
     } else {

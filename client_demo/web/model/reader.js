@@ -17,6 +17,8 @@ import { applyEvent, takeSettings } from "./events.js";
 
 const LIST_PAGE = 40;
 const HISTORY_PAGE = 40;
+const WHOLE_PAGE = 200; // the most that the server gives
+const MOST_PAGES = 10; // of people to choose from; who knows more than 2,000 is not shown the rest
 
 export class Reader {
   /**
@@ -46,14 +48,14 @@ export class Reader {
     const { state } = this;
     const [list, connections, invitations, settings] = await Promise.all([
       this.ask("conversation.list", { limit: LIST_PAGE }),
-      this.ask("connection.list", {}),
-      this.ask("invitation.list", {}),
+      this.pages("connection.list", "members"),
+      this.pages("invitation.list", "invitations"),
       this.ask("settings.get", {}),
     ]);
     state.reset();
-    state.people.learn(connections.members);
-    for (const profile of connections.members) state.connections.set(profile.member, profile);
-    for (const one of invitations.invitations) {
+    state.people.learn(connections.items);
+    for (const profile of connections.items) state.connections.set(profile.member, profile);
+    for (const one of invitations.items) {
       if (one.to === state.me) state.invitations.set(one.invitation, one);
     }
     takeSettings(state, settings);
@@ -64,6 +66,24 @@ export class Reader {
     this.replay(earliest([list.at, connections.at, invitations.at]));
     if (state.openId !== null) await this.opened(state.openId);
     await this.wanted();
+  }
+
+  /**
+   * A whole list, page by page, as of its first page.
+   * @param {string} cmd
+   * @param {string} field What its result calls the list.
+   * @returns {Promise<{items: any[], at: At}>}
+   */
+  async pages(cmd, field) {
+    const first = await this.ask(cmd, { limit: WHOLE_PAGE });
+    const items = [...first[field]];
+    let { next } = first;
+    for (let page = 1; next && page < MOST_PAGES; page += 1) {
+      const more = await this.ask(cmd, { limit: WHOLE_PAGE, before: next });
+      items.push(...more[field]);
+      next = more.next;
+    }
+    return { items, at: first.at };
   }
 
   /** What an open conversation needs and is not here yet. @param {string} id */

@@ -49,6 +49,8 @@ export class State {
     this.invitations = new Map();
     /** @type {Settings} */
     this.settings = { receipts: true };
+    /** @type {import("../protocol/types.js").Fields} What the server says it allows. */
+    this.limits = {};
     /** @type {Open | null} */
     this.open = null;
     /** @type {LinkState} */

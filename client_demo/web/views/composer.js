@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 /** @typedef {import("../protocol/types.js").Message} Message */
 
-const MOST_CHARACTERS = 8_000;
+const MOST_CHARACTERS = 8_000; // the rulebook's default, until the server has said its own
 const DRAFTS_KEPT = 50;
 
 /** @param {Messenger} messenger */
@@ -114,6 +114,7 @@ export function composer(messenger) {
     const left = state.conversations.get(state.openId)?.state === "closed";
     form.hidden = left;
     closed.hidden = !left;
+    field.maxLength = state.limits.body_characters ?? MOST_CHARACTERS;
     if (messenger.target === target) return;
     if (target !== null) keepDraft(target);
     target = messenger.target;

@@ -10,8 +10,8 @@ import { fill, h, keep } from "./dom.js";
 export function requests(messenger) {
   const { state, changes } = messenger;
   const list = h("ul", { class: "requests-list", role: "list" });
-  const heading = h("h2", { class: "section-title" }, "Requests to connect");
-  const element = h("section", { class: "requests", "aria-label": "Requests to connect", hidden: true }, heading, list);
+  const heading = h("summary", { class: "section-title" });
+  const element = h("details", { class: "requests", open: true, hidden: true }, heading, list);
 
   function draw() {
     const rows = [...state.invitations.values()].map((invitation) => {
@@ -19,6 +19,7 @@ export function requests(messenger) {
       return { key: invitation.invitation, signature: `${name}\n${headline}`, invitation };
     });
     element.hidden = rows.length === 0;
+    fill(heading, `Requests to connect (${rows.length})`);
     keep(list, rows, () => h("li", { class: "request" }), (item, row) => show(item, row.invitation));
   }
 

@@ -1,0 +1,197 @@
+"""The shape of each command's result, as the command table names it.
+
+Like `shapes`, for the reference documents and the tests; nothing passes through here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from server.commands.command import Id, MemberRef
+from server.commands.shapes import (
+    At,
+    Conversation,
+    Invitation,
+    Message,
+    Millis,
+    Pos,
+    Profile,
+    Reaction,
+    Seq,
+    Shape,
+)
+
+Heads = Annotated[
+    dict[str, Pos], Meta(description="Topics, each with the position of its last event.")
+]
+More = Annotated[bool, Meta(description="Whether there are more that way.")]
+Next = Annotated[str, Meta(description="Give it as before.")]
+Duplicate = Annotated[bool, Meta(description="Whether this client_id had been here before.")]
+
+
+class Done(Shape, frozen=True):
+    """Nothing but that it is done."""
+
+
+class Limits(Shape, frozen=True):
+    """This server's limits, as far as a client meets them."""
+
+    frame_bytes: int
+    body_characters: int
+    participants_per_conversation: int
+    sessions_per_member: int
+    in_flight: Annotated[int, Meta(description="Commands not yet answered; then it waits.")]
+    page: Annotated[int, Meta(description="The most that one list answers.")]
+
+
+class Connected(Shape, frozen=True):
+    """A session has begun."""
+
+    session: str
+    member: Annotated[MemberRef, Meta(description="Whom the token names.")]
+    epoch: Annotated[str, Meta(description="The incarnation of the store: keep it for resuming.")]
+    topics: Heads
+    reset: Annotated[list[str], Meta(description="Topics whose state is to be read anew.")]
+    ping_s: Annotated[int, Meta(description="Seconds between the server's pings.")]
+    now: Millis
+    expires_at: Annotated[int, Meta(description="When the token does, in Unix milliseconds.")]
+    limits: Limits
+
+
+class Refreshed(Shape, frozen=True):
+    """The new token counts."""
+
+    expires_at: Annotated[int, Meta(description="When it does not any more, Unix milliseconds.")]
+
+
+class Resumed(Shape, frozen=True):
+    """What can be gone on from."""
+
+    topics: Heads
+    reset: Annotated[list[str], Meta(description="Topics whose state is to be read anew.")]
+
+
+class Now(Shape, frozen=True):
+    """The server's time."""
+
+    now: Millis
+
+
+class Activity(Shape, frozen=True):
+    """Whether a member is there; inactive also where one may not know."""
+
+    active: bool
+    last_active: Millis | UnsetType = UNSET
+
+
+class Presences(Shape, frozen=True):
+    """Each member that was asked about."""
+
+    members: dict[str, Activity]
+
+
+class Way(Shape, frozen=True):
+    """One way to a member."""
+
+    kind: str
+    allowed: bool
+    cost: Annotated[int, Meta(description="In credits.")]
+    needs: Annotated[list[str], Meta(description="What would open it: connect.")]
+
+
+class Ways(Shape, frozen=True):
+    """All ways to a member, in the order in which they are tried."""
+
+    ways: list[Way]
+
+
+class Invited(Shape, frozen=True):
+    """The invitation, one's own or the one that this answered."""
+
+    invitation: Id
+    duplicate: Duplicate
+
+
+class Invitations(Shape, frozen=True):
+    """Open ones, received and sent, the newest first."""
+
+    invitations: list[Invitation]
+    more: More
+    at: At
+    next: Next | UnsetType = UNSET
+
+
+class Members(Shape, frozen=True):
+    """Members by name."""
+
+    members: list[Profile]
+    more: More
+    at: At
+    next: Next | UnsetType = UNSET
+
+
+class Sent(Shape, frozen=True):
+    """A message is stored, and on its way."""
+
+    conversation: Id
+    message: Id
+    seq: Seq
+    kind: Annotated[str, Meta(description="How it was allowed: direct.")]
+    sent_at: Millis
+    duplicate: Duplicate
+
+
+class Reacted(Shape, frozen=True):
+    """All reactions to the message."""
+
+    reactions: list[Reaction]
+
+
+class ReadUpTo(Shape, frozen=True):
+    """One's own watermark now."""
+
+    read: Annotated[int, Meta(ge=0, description="A seq.")]
+
+
+class Placed(Shape, frozen=True):
+    """The conversation that this led to."""
+
+    conversation: Id
+    duplicate: Duplicate
+
+
+class Conversations(Shape, frozen=True):
+    """A page of conversations."""
+
+    conversations: list[Conversation]
+    more: More
+    at: At
+    next: Next | UnsetType = UNSET
+
+
+class Messages(Shape, frozen=True):
+    """A page of messages, ascending by seq."""
+
+    messages: list[Message]
+    more: More
+    at: At
+
+
+class Put(Shape, frozen=True):
+    """The member is there."""
+
+    id: MemberRef
+
+
+class Token(Shape, frozen=True):
+    """A member's token."""
+
+    token: Annotated[str, Meta(description="A JWT.")]
+
+
+class Batched(Shape, frozen=True):
+    """Each command's {result} or {error}, in order."""
+
+    results: list[dict[str, Any]]
