@@ -1,8 +1,9 @@
 """What a member's messenger knows: conversations and messages, kept true by events. Pure.
 
 State is read (`load`, `load_history`) and says at which positions it was read; events are applied
-on top. An event at or below those positions is in the state already and changes nothing; beyond
-them events carry results, so applying one twice, or onto a message that is newer, is harmless.
+on top. An event at or below those positions is in the state already and moves no number; messages
+carry a `rev`, so applying one twice, or onto a newer one, is harmless. `Applied.news` says whether
+the user has not been told yet.
 State plus events equals state read afresh. Where an event cannot say all (a joining, a read mark
 in the middle, a contact that ended) the conversation is put into `stale`, to be read again.
 
@@ -12,152 +13,11 @@ the next reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from client_demo.conversations import Conversation, Message, Person, newest
 from client_demo.protocol import Event, Map
-
-ONE_TO_ONE = "one_to_one"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message, or its tombstone: `deleted_at` is set and the body empty. Times in Unix ms."""
-
-    conversation: str
-    id: str
-    seq: int
-    sender: str
-    sent_at: int
-    rev: int
-    body: str = ""
-    kind: str = ""
-    client_id: str = ""
-    edited_at: int = 0
-    deleted_at: int = 0
-    subject: str = ""
-    reply_to: str = ""
-    reactions: tuple[tuple[str, tuple[str, ...] | int], ...] = ()
-
-    @classmethod
-    def of(cls, data: Map) -> Message:
-        """From the wire's map. `reactions` are (emoji, members), above 50 (emoji, count)."""
-        return cls(
-            conversation=data["conversation"],
-            id=data["message"],
-            seq=data["seq"],
-            sender=data["sender"],
-            sent_at=data["sent_at"],
-            rev=data["rev"],
-            body=data.get("body", ""),
-            kind=data.get("kind", ""),
-            client_id=data.get("client_id", ""),
-            edited_at=data.get("edited_at") or 0,
-            deleted_at=data.get("deleted_at") or 0,
-            subject=data.get("subject") or "",
-            reply_to=data.get("reply_to") or "",
-            reactions=tuple(
-                (r["emoji"], tuple(r["members"]) if "members" in r else r["count"])
-                for r in data.get("reactions", ())
-            ),
-        )
-
-    def with_emojis(self, member: str, emojis: Iterable[str], rev: int) -> Message:
-        """With all of one member's emojis as given; what others added stays as it is."""
-        left: dict[str, tuple[str, ...] | int] = {}
-        for emoji, who in self.reactions:
-            if isinstance(who, int):
-                return replace(self, rev=rev)  # counted: the next reading has the numbers
-            left[emoji] = tuple(m for m in who if m != member)
-        for emoji in emojis:
-            who = left.get(emoji, ())
-            left[emoji] = (*who, member) if isinstance(who, tuple) else who
-        return replace(self, rev=rev, reactions=tuple((e, w) for e, w in left.items() if w))
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A participant; `shown` is how far they have let themselves be seen reading, if at all."""
-
-    name: str
-    role: str = "participant"
-    shown: int | None = None
-
-
-@dataclass(slots=True)
-class Conversation:
-    """One conversation as its reader sees it; `messages` are those loaded, a run without gaps."""
-
-    id: str
-    kind: str
-    title: str
-    people: dict[str, Person]
-    participant_count: int
-    seq: int
-    read: int
-    state: str
-    last: Message | None
-    at: dict[str, int]
-    messages: dict[int, Message] = field(default_factory=dict)
-    older: bool = True
-    """Whether there are messages before those loaded."""
-    _unread: int = 0  # among the messages up to `_counted`, as the state said
-    _counted: int = 0
-    _fresh: set[int] = field(default_factory=set)  # unread ones that came by event since
-
-    @classmethod
-    def of(cls, data: Map) -> Conversation:
-        """From the wire's map."""
-        last = data.get("last")
-        return cls(
-            id=data["id"],
-            kind=data["kind"],
-            title=data.get("title") or "",
-            people={
-                p["member"]: Person(p["name"], p["role"], p.get("shown"))
-                for p in data.get("participants", ())
-            },
-            participant_count=data.get("participant_count", len(data.get("participants", ()))),
-            seq=data["seq"],
-            read=data["read"],
-            state=data["state"],
-            last=Message.of(last) if last else None,
-            at=dict(data["at"]),
-            _unread=data["unread"],
-            _counted=data["seq"],
-        )
-
-    @property
-    def unread(self) -> int:
-        """How many messages of others were not read."""
-        return self._unread + len(self._fresh)
-
-    def covers(self, event: Event) -> bool:
-        """Whether the state was read at the event's position or later."""
-        return event.pos is not None and event.pos <= self.at.get(event.topic, 0)
-
-    def count(self, message: Message) -> None:
-        """Count a new message of another as unread."""
-        if message.seq > max(self.read, self._counted) and not message.deleted_at:
-            self._fresh.add(message.seq)
-
-    def uncount(self, message: Message) -> None:
-        """A message of another was deleted: it is not unread any more."""
-        if message.seq in self._fresh:
-            self._fresh.remove(message.seq)
-        elif self.read < message.seq <= self._counted:
-            self._unread = max(0, self._unread - 1)
-
-    def mark_read(self, seq: int) -> bool:
-        """Move the read mark; False if how many are left unread must be asked."""
-        if seq <= self.read:
-            return True
-        self.read = seq
-        self._fresh = {s for s in self._fresh if s > seq}
-        if seq >= self._counted:
-            self._unread = 0
-        return self._unread == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +54,8 @@ class Inbox:
         if known is not None:
             if any(known.at.get(topic, 0) > pos for topic, pos in fresh.at.items()):
                 return known  # read before what is known; its events have been applied
-            fresh.messages, fresh.older = known.messages, known.older
-            last = fresh.last
-            if last is not None and last.seq in fresh.messages:
-                fresh.messages[last.seq] = newest(fresh.messages[last.seq], last)
+            # An event on its way may still tell of what this state holds already.
+            fresh.messages, fresh.older, fresh.told = known.messages, known.older, known.told
         self.conversations[fresh.id] = fresh
         self.names.update((member, person.name) for member, person in fresh.people.items())
         self.stale.discard(fresh.id)
@@ -221,6 +79,7 @@ class Inbox:
             known = loaded.get(message.seq)
             loaded[message.seq] = newest(known, message) if known else message
         room.messages = dict(sorted(loaded.items()))
+        room.told = max(room.told, *room.messages, 0)
         return [room.messages[message.seq] for message in page]
 
     # --- events -----------------------------------------------------------------------------
@@ -266,19 +125,19 @@ class Inbox:
         created = event.name == "message.created"
         if created:
             self._typing.pop((room.id, message.sender), None)
-        if room.covers(event):
-            # The state has it, the messages loaded earlier may not.
-            self._put(room, message, before)
-            return NOTHING
-        if message.sender != self.me:
-            if created:
-                room.count(message)
-            elif event.name == "message.deleted":
-                room.uncount(message)
-        news = message.seq > room.seq if created else before is None or before.rev < message.rev
-        room.seq = max(room.seq, message.seq)
+        if not room.covers(event):
+            if message.sender != self.me:
+                if created:
+                    room.count(message)
+                elif event.name == "message.deleted":
+                    room.uncount(message)
+            room.seq = max(room.seq, message.seq)
+            self._advance(room, event)
         message = self._put(room, message, before)
-        self._advance(room, event)
+        if created:
+            news, room.told = message.seq > room.told, max(message.seq, room.told)
+        else:
+            news = before is not None and before.rev < message.rev
         return Applied(news, room, message, before)
 
     def _reacted(self, event: Event) -> Applied:
@@ -289,14 +148,13 @@ class Inbox:
             return NOTHING
         found = [*room.messages.values(), *([room.last] if room.last else [])]
         before = next((m for m in found if m.id == data["message"]), None)
-        covered = room.covers(event)
-        if not covered:
+        if not room.covers(event):
             self._advance(room, event)
         if before is None or before.rev > data["rev"] or before.deleted_at:
             return NOTHING
         after = before.with_emojis(data["member"], data["emojis"], data["rev"])
         self._put(room, after, before)
-        return Applied(not covered and before.rev < after.rev, room, after, before)
+        return Applied(before.rev < after.rev, room, after, before)
 
     def _receipt(self, data: Map) -> Applied:
         room = self.conversations.get(data["conversation"])
@@ -370,17 +228,6 @@ class Inbox:
     def _advance(self, room: Conversation, event: Event) -> None:
         if event.pos is not None:
             room.at[event.topic] = event.pos
-
-
-def newest(known: Message, other: Message) -> Message:
-    """The one that has seen more changes; the other one if neither has."""
-    return known if known.rev > other.rev else other
-
-
-def title(room: Conversation, me: str) -> str:
-    """What a conversation is called: its title, or the names of the others in it."""
-    others = [person.name for member, person in room.people.items() if member != me]
-    return room.title or ", ".join(others) or f"{room.participant_count} participants"
 
 
 def as_read(inbox: Inbox) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from client_demo.errors import (
+    ClientError,
     CommandError,
     ConnectionLost,
     SessionEnded,
@@ -112,6 +113,9 @@ class Reconnector:
                     self.end(SessionEnded(0, f"connecting was refused: {error}"))
                     return
                 ending = Ending(4013, f"after_ms={error.retry_after_ms or 0}")
+            except ClientError as error:  # a token source that will never have one
+                self.end(SessionEnded(0, str(error)))
+                return
             if ending.final:
                 self.end(SessionEnded(ending.code, ending.reason))
                 return
@@ -203,6 +207,6 @@ class Reconnector:
                 backoff.reset()
             except ConnectionLost:
                 return
-            except (CommandError, TokenUnavailable, OSError) as error:
+            except (ClientError, OSError) as error:
                 log.warning("the token could not be renewed: %s", type(error).__name__)
                 await self._clock.sleep(backoff.next_s())

@@ -17,7 +17,7 @@ class Tokens:
 
     def __init__(self, source: Source) -> None:
         """A function may be plain or async. It raises TokenUnavailable or OSError where asking
-        again later may help; anything else it raises ends the client."""
+        again later may help; any other ClientError ends the session, anything else the client."""
         self._source = source
         self._token = ""
 

@@ -106,11 +106,21 @@ Position = Annotated[int, Meta(ge=0, le=MAX_INT)]
 class Connect(Params, frozen=True):
     """connect: the first frame. The connection has verified `token` before this is decided."""
 
-    token: Annotated[str, Meta(min_length=1, max_length=8192)]
-    device: Annotated[str, Meta(min_length=1, max_length=64)] = "default"
-    resume: dict[str, Position] | None = None
-    epoch: Annotated[str, Meta(max_length=64)] | None = None
-    resume_more: bool = False
+    token: Annotated[str, Meta(min_length=1, max_length=8192, description="The member's, a JWT.")]
+    device: Annotated[
+        str, Meta(min_length=1, max_length=64, description="One's own name for this device.")
+    ] = "default"
+    resume: (
+        Annotated[
+            dict[str, Position],
+            Meta(description="The position of the last event that one has, by topic."),
+        ]
+        | None
+    ) = None
+    epoch: Annotated[str, Meta(max_length=64, description="That of these positions.")] | None = None
+    resume_more: Annotated[
+        bool, Meta(description="Further positions follow, with the command resume.")
+    ] = False
 
 
 def connect(me: Member, p: Connect, work: Work) -> Map:
@@ -190,7 +200,7 @@ class Resume(Params, frozen=True):
     """resume: further topics after `connect` with `resume_more`."""
 
     topics: dict[str, Position]
-    more: bool = False
+    more: Annotated[bool, Meta(description="Still further ones follow.")] = False
 
 
 def by_connection(me: Member, p: Params, work: Work) -> Map:

@@ -57,9 +57,13 @@ class Send(Params, frozen=True):
     to: MemberRef | None = None
     conversation: Id | None = None
     subject: str | None = None
-    reply_to: Id | None = None
-    mentions: Annotated[tuple[MemberRef, ...], Meta(max_length=1000)] = ()
-    max_cost: Annotated[int, Meta(ge=0, le=MAX_INT)] = 0
+    reply_to: Annotated[Id, Meta(description="A message of the same conversation.")] | None = None
+    mentions: Annotated[
+        tuple[MemberRef, ...], Meta(max_length=1000, description="Others are left out silently.")
+    ] = ()
+    max_cost: Annotated[
+        int, Meta(ge=0, le=MAX_INT, description="The credits that it may cost.")
+    ] = 0
 
 
 def _sent(row: Message, work: Work, *, duplicate: bool) -> Map:

@@ -73,12 +73,15 @@ def _succession(member: str, work: Work) -> tuple[int, int]:
     """The topic key, and until when tokens are refused, for a member made (anew) under this id.
 
     Someone made anew is another member: the one before gives up the id, and the topic goes on
-    from its head, so that an old client's position can never be mistaken for a new one.
+    from its head, so that an old client's position can never be mistaken for a new one; what is
+    before the head counts as trimmed, since it was another's.
     """
     work.want((Named, member_topic(member)))
     before = work.need(Handle, member).member
     if before:
         gone = work.need(Member, before)
+        log = work.need(Topic, gone.topic)
+        work.put(replace(log, floor=log.head))
         work.put(replace(gone, id=f"deleted.{work.ids.message(gone.key)}", topic=0))
         return gone.topic, gone.refused_until_us
     topic = Topic(work.new_key(), member_topic(member))

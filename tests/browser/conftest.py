@@ -6,6 +6,7 @@ says so by its `pytestmark`.
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -14,6 +15,9 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.browser.scripted import ScriptedServer, sign_in
 from tests.support.chromium import chromium
+
+# Read from disk at its first use otherwise, inside a loop in which nothing may block.
+mimetypes.init()
 
 SCREEN = {"width": 1200, "height": 800}
 

@@ -31,7 +31,8 @@ class Person:
         """Choose oneself among the sample members, and wait for the conversations."""
         await self.page.goto(self.base)
         await self.page.get_by_role("button", name=self.name).click()
-        await expect(self.rows.first).to_be_visible()
+        listed = self.page.locator(".conversation-row, .list .empty")
+        await expect(listed.filter(visible=True).first).to_be_visible()
 
     @property
     def rows(self) -> Locator:

@@ -19,8 +19,9 @@ from http import HTTPStatus
 from typing import Any, cast
 
 import msgpack
-from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 Map = dict[str, Any]
 SUBPROTOCOLS = ["subrosa.v1.msgpack", "subrosa.v1.json"]

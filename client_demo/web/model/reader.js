@@ -35,8 +35,8 @@ export class Reader {
     this.ask = ask;
     this.now = now;
     this.failed = failed;
-    /** @type {Set<string>} What is being read, so that nothing is read twice at once. */
-    this.busy = new Set();
+    /** @type {Map<string, Promise<boolean>>} What is being read: nothing is read twice at once. */
+    this.running = new Map();
   }
 
   /** Everything a first start needs, in place of all that was known before. */
@@ -96,7 +96,7 @@ export class Reader {
   /** An older page of the list. */
   moreConversations() {
     const before = this.state.conversations.next;
-    if (before === null) return Promise.resolve();
+    if (before === null) return Promise.resolve(true);
     return this.once("list", async () => {
       this.takeList(await this.ask("conversation.list", { limit: LIST_PAGE, before }));
     });
@@ -163,15 +163,20 @@ export class Reader {
   }
 
   /**
-   * Run it unless it is running.
+   * Run it, or wait for it where it is running already.
    * @param {string} name
    * @param {() => Promise<void>} run
    * @returns {Promise<boolean>} False if the connection's end interrupted it: ask again after
    *   the next one begins.
    */
-  async once(name, run) {
-    if (this.busy.has(name)) return true;
-    this.busy.add(name);
+  once(name, run) {
+    const running = this.running.get(name) ?? this.run(run).finally(() => this.running.delete(name));
+    this.running.set(name, running);
+    return running;
+  }
+
+  /** @param {() => Promise<void>} run */
+  async run(run) {
     try {
       await run();
     } catch (error) {
@@ -179,8 +184,6 @@ export class Reader {
       if (!(error instanceof CommandRefused)) throw error;
       // Out of reach is an answer; anything else leaves a hole in what is shown.
       if (error.code !== "unreachable") this.failed(error.message);
-    } finally {
-      this.busy.delete(name);
     }
     return true;
   }

@@ -49,7 +49,8 @@ export function rowsOf(state, outgoing) {
   /** @type {MessageRow | null} */
   let group = null;
   let day = "";
-  let unreadShown = false;
+  // Its place is known once what was read last is here, or everything is.
+  let unreadDue = !timeline?.more || (timeline?.first?.seq ?? Infinity) <= unreadFrom;
   const noticesUpTo = (/** @type {number} */ seq) => {
     while (notices.length > 0 && notices[0].afterSeq <= seq) {
       const { afterSeq, text } = notices[0];
@@ -67,10 +68,10 @@ export function rowsOf(state, outgoing) {
       group = null;
       day = today;
     }
-    if (!unreadShown && message.seq > unreadFrom && message.sender !== me) {
+    if (unreadDue && message.seq > unreadFrom && message.sender !== me) {
       rows.push({ kind: "unread", key: "unread", signature: "", text: "New" });
       group = null;
-      unreadShown = true;
+      unreadDue = false;
     }
     /** @type {MessageRow} */
     const row = {

@@ -83,9 +83,9 @@ export function timelineView(ports) {
     else fill(item, h("span", {}, row.kind === "day" ? dayName(row.at, now()) : row.text));
   }
 
-  /** The first row in sight, and where it is. */
+  /** The first message in sight, and where it is; lines between them may move. */
   function findAnchor() {
-    for (const child of list.children) {
+    for (const child of list.querySelectorAll(":scope > .message")) {
       const element = /** @type {HTMLElement} */ (child);
       if (element.offsetTop + element.offsetHeight > scroller.scrollTop) return { element, top: element.offsetTop };
     }

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from server.domain.policy import DEFAULT, Policy
 from server.web.reference import asyncapi, openapi, page
 from server.web.reference.schemas import Schemas
 
 STYLE = Path(__file__).parents[1] / "pages" / "reference.css"
-_JSON = "application/json"
 
 
 class Reference:
@@ -35,8 +34,7 @@ class Reference:
 
     async def file(self, request: Request) -> Response:
         """GET /docs/{name}: openapi.json, asyncapi.json or the page's style."""
-        name = request.path_params["name"]
-        return FileResponse(STYLE) if name == STYLE.name else await self._answer(name)
+        return await self._answer(request.path_params["name"])
 
     async def _answer(self, name: str) -> Response:
         if not self._files:
@@ -48,7 +46,7 @@ class Reference:
 
 
 def make(policy: Policy) -> dict[str, tuple[str, bytes]]:
-    """All documents: media type and bytes by name, the page's being empty."""
+    """All files: media type and bytes by name, the page's being empty. Reads a file."""
     schemas = Schemas()
     number = version("subrosa")
     documents = {
@@ -56,7 +54,8 @@ def make(policy: Policy) -> dict[str, tuple[str, bytes]]:
         "asyncapi.json": asyncapi.document(schemas, number),
     }
     files = {
-        name: (_JSON, msgspec.json.format(msgspec.json.encode(document), indent=2))
+        name: ("application/json", msgspec.json.format(msgspec.json.encode(document), indent=2))
         for name, document in documents.items()
     }
+    files[STYLE.name] = ("text/css", STYLE.read_bytes())
     return {"": ("text/html", page.html(schemas, policy, number).encode()), **files}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from server import errors
 from server.commands import table
 from server.commands.command import Command
-from server.web.reference.schemas import Schema, Schemas, codes, refer
+from server.web.reference.schemas import Schema, Schemas, codes, commands, refer
 
 Document = dict[str, Any]
 _MEDIA = ("application/json", "application/msgpack")
+_DEMO = ("invalid", "too_large", "refused", "busy", "internal")
 _ABOUT = """\
 Commands of Subrosa over HTTP. The body is the command's parameters, one map in JSON or msgpack by
 its Content-Type; the answer is `{"result": …}` or `{"error": …}` in the same. Events come over the
@@ -36,7 +38,11 @@ def document(schemas: Schemas, version: str) -> Document:
         "servers": [{"url": "/"}],
         "paths": {**paths, **_beside(schemas)},
         "components": {
-            "schemas": schemas.components,
+            "schemas": {
+                **schemas.components,
+                **{_named(one): schemas.params(one.params) for one in commands()},
+            },
+            "responses": _responses(),
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -64,7 +70,7 @@ def _operation(command: Command, scheme: str, schemas: Schemas) -> Document:
         "security": [{scheme: []}],
         "requestBody": {
             "required": bool(params.get("required")),
-            "content": {media: {"schema": params} for media in _MEDIA},
+            "content": {media: {"schema": refer(_named(command))} for media in _MEDIA},
         },
         "responses": {
             "200": _answer("Done.", {"result": schemas.ref(command.result)}),
@@ -73,15 +79,35 @@ def _operation(command: Command, scheme: str, schemas: Schemas) -> Document:
     }
 
 
-def _refusals(of: list[str]) -> Document:
-    """An error's answers by HTTP status, each with the codes that have it."""
+def _named(command: Command) -> str:
+    """The component that holds a command's parameters."""
+    return f"{command.name}.params"
+
+
+def _by_status(of: Iterable[str]) -> dict[str, list[str]]:
+    """Error codes by the HTTP status that they are answered with."""
     tree = errors.tree()
-    by_status: dict[int, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for code in of:
-        by_status.setdefault(tree[code].status, []).append(code)
+        found.setdefault(str(tree[code].status), []).append(code)
+    return dict(sorted(found.items()))
+
+
+def _refusals(of: Iterable[str]) -> Document:
+    """References to an error's answers, by HTTP status."""
     return {
-        str(status): _answer(", ".join(same), {"error": refer("Error")})
-        for status, same in sorted(by_status.items())
+        status: {"$ref": f"#/components/responses/{'.'.join(same)}"}
+        for status, same in _by_status(of).items()
+    }
+
+
+def _responses() -> Document:
+    """Every answer that `_refusals` may refer to."""
+    every = [*(codes(command) for command in commands()), _DEMO]
+    groups = {tuple(same) for of in every for same in _by_status(of).values()}
+    return {
+        ".".join(same): _answer(", ".join(same), {"error": refer("Error")})
+        for same in sorted(groups)
     }
 
 
@@ -99,8 +125,8 @@ def _text(description: str) -> Document:
 def _beside(schemas: Schemas) -> Document:
     """What is no command."""
     json = ("application/json",)
-    checks = {"type": "object", "additionalProperties": {"type": "boolean"}}
-    readiness = {"ready": {"type": "boolean"}, "checks": checks}
+    checks: Schema = {"type": "object", "additionalProperties": {"type": "boolean"}}
+    readiness: dict[str, Schema] = {"ready": {"type": "boolean"}, "checks": checks}
     member = {
         "type": "object",
         "properties": {"member": {"type": "string"}},
@@ -133,7 +159,7 @@ def _beside(schemas: Schemas) -> Document:
                     "description": "The token, without an envelope.",
                     "content": {m: {"schema": refer("Token")} for m in _MEDIA},
                 },
-                **_refusals(["invalid", "too_large", "refused", "busy", "internal"]),
+                **_refusals(_DEMO),
             },
         }},
         "/demo/members": {"get": {

@@ -13,6 +13,7 @@ from server import errors
 from server.commands import results, table
 from server.commands.command import Command
 from server.commands.events import EVENTS, SIGNALS, Told
+from server.domain.ids import MEMBER_ID
 from server.domain.policy import Policy, Rate
 from server.protocol.closes import CLOSES
 from server.protocol.codec import CODECS
@@ -241,10 +242,15 @@ def _fields(schema: Schema) -> str:
     rows = []
     for name, field in schema.get("properties", {}).items():
         shown = _code(name) + ("" if name in required else "<small> optional</small>")
-        default = field.get("default")
-        also = f" {escape(str(default))} by default." if default not in (None, "", [], {}) else ""
-        rows.append((shown, _kind(field), escape(_description(field)) + also))
+        rows.append((shown, _kind(field), escape(_description(field)) + _default(field)))
     return _table(("field", "type", ""), rows)
+
+
+def _default(field: Schema) -> str:
+    value = field.get("default")
+    if value in (None, "", [], {}, 0, False):
+        return ""
+    return f" Without it: {_code(str(value))}."
 
 
 def _description(field: Schema) -> str:
@@ -265,10 +271,11 @@ def _kind(schema: Schema) -> str:
     if kind == "array":
         return f"list of {_kind(schema.get('items', {}))}{_bounds(schema, 'Items', ' entries')}"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"map of {_kind(schema['additionalProperties'])}"
-    words = _WORDS.get(kind, "anything")
-    pattern = f", like {_code(schema['pattern'])}" if "pattern" in schema else ""
-    return words + _bounds(schema, "Length", " characters") + _range(schema) + pattern
+        # Positions mostly: a bound of theirs would read as the map's.
+        return f"map of {_kind({**schema['additionalProperties'], 'minimum': None})}"
+    if schema.get("pattern") == MEMBER_ID:
+        return "member's id"
+    return _WORDS.get(kind, "anything") + _bounds(schema, "Length", " characters") + _range(schema)
 
 
 def _bounds(schema: Schema, of: str, unit: str) -> str:
@@ -290,8 +297,8 @@ def _range(schema: Schema) -> str:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     top = "".join(f'<th scope="col">{escape(cell) or "about"}</th>' for cell in head)
     lines = "\n".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
-    table = f"<table><thead><tr>{top}</tr></thead><tbody>\n{lines}\n</tbody></table>"
-    return f'<div class="table">{table}</div>'
+    inner = f"<table><thead><tr>{top}</tr></thead><tbody>\n{lines}\n</tbody></table>"
+    return f'<div class="table">{inner}</div>'
 
 
 def _code(text: str) -> str:

@@ -50,12 +50,11 @@ class Schemas:
 
     def __init__(self) -> None:
         told = [row.data for row in (*EVENTS.values(), *SIGNALS.values())]
-        shared = dict.fromkeys([shapes.Error, *(c.result for c in commands()), *told])
-        inline = dict.fromkeys(command.params for command in commands())
-        refs, found = msgspec.json.schema_components(
-            [*shared, *inline], ref_template=_REF + "{name}"
-        )
-        self._refs: Mapping[type[Any], Schema] = dict(zip([*shared, *inline], refs, strict=True))
+        shared: list[type[Any]] = [shapes.Error, *(c.result for c in commands()), *told]
+        inline: list[type[Any]] = [command.params for command in commands()]
+        kinds = list(dict.fromkeys([*shared, *inline]))
+        refs, found = msgspec.json.schema_components(kinds, ref_template=_REF + "{name}")
+        self._refs: Mapping[type[Any], Schema] = dict(zip(kinds, refs, strict=True))
         self._found: dict[str, Schema] = found
         kept: set[str] = set()
         wanted = {name for kind in shared for name in referred(self._refs[kind])}

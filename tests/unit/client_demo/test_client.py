@@ -1,60 +1,23 @@
-"""The client over a scripted server: connecting, resuming, commands, tokens, and its pace."""
+"""The client over a scripted server: connecting, resuming, its pace, its tokens."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from client_demo import (
-    Client,
-    CommandError,
-    ConnectionLost,
-    Event,
-    NoAnswer,
-    SessionEnded,
-    StateUnusable,
-    TokenUnavailable,
-)
+from client_demo import ClientError, Event, SessionEnded, TokenUnavailable
+from tests.support.client_rig import ME, Stream, client, created
 from tests.support.patient_clock import PatientClock
-from tests.support.wire_server import EPOCH, Session, WireServer, wire_server
-
-ME = "member:ada"
+from tests.support.wire_server import EPOCH, WireServer, wire_server
 
 
 @pytest.fixture
 async def server() -> AsyncIterator[WireServer]:
     async with wire_server() as running:
         yield running
-
-
-def client(server: WireServer, **options: Any) -> Client:
-    """A client that never waits before it reconnects, unless the server says so."""
-    return Client(server.url, **{"token": "t1", "random": lambda: 0.0, **options})
-
-
-class Stream:
-    """A client's events, one by one."""
-
-    def __init__(self, client: Client) -> None:
-        self._events = client.events()
-
-    async def next(self, name: str = "") -> Event:
-        event = await anext(self._events)
-        assert not name or event.name == name, event
-        return event
-
-    async def close(self) -> None:
-        await self._events.aclose()
-
-
-async def created(session: Session, pos: int, topic: str = ME) -> None:
-    await session.event("message.created", {"body": f"at {pos}"}, topic, pos)
 
 
 # --- connecting --------------------------------------------------------------------------------
@@ -87,9 +50,7 @@ async def test_a_lost_connection_is_resumed_where_it_was(server: WireServer) -> 
         await created(session, 5)
         await created(session, 6)
         stream = Stream(ada)
-        for _ in range(4):
-            last = await stream.next()
-        assert last.pos == 6
+        assert [(await stream.next()).pos for _ in range(4)] == [None, None, 5, 6]
         session.cut()
         assert (await stream.next("client.offline")).data["code"] == 1006
         session = await server.session()
@@ -335,13 +296,12 @@ async def test_a_lost_connection_reuses_the_token(server: WireServer) -> None:
 
 
 async def test_a_token_source_that_has_none_is_asked_again(server: WireServer) -> None:
-    answers = iter([TokenUnavailable("later"), OSError("down"), "t3"])
+    failures = iter([TokenUnavailable("later"), OSError("down")])
 
     def ask() -> str:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        for failure in failures:
+            raise failure
+        return "t3"
 
     async with client(server, token=ask):
         session = await server.session()
@@ -352,11 +312,23 @@ async def test_a_token_source_that_breaks_ends_the_client_and_says_so(server: Wi
     def ask() -> str:
         raise ZeroDivisionError
 
-    with pytest.raises(ExceptionGroup) as failure:
+    async def use() -> None:
         async with client(server, token=ask) as ada:
             with pytest.raises(SessionEnded, match="ZeroDivisionError"):
                 await ada.connected()
+
+    with pytest.raises(ExceptionGroup) as failure:
+        await use()
     assert failure.group_contains(ZeroDivisionError)
+
+
+async def test_a_token_source_that_will_never_have_one_ends_the_session(server: WireServer) -> None:
+    def ask() -> str:
+        raise ClientError("no such member")
+
+    async with client(server, token=ask) as ada:
+        with pytest.raises(SessionEnded, match="no such member"):
+            await ada.connected()
 
 
 async def test_a_token_is_refreshed_before_it_expires(server: WireServer) -> None:
@@ -370,179 +342,3 @@ async def test_a_token_is_refreshed_before_it_expires(server: WireServer) -> Non
         await session.answer(refresh, {"expires_at": 1_700_000_000_000 + 2_800_000})
         clock.move(await clock.asleep(1599, 1601))  # 0.8 of the 2,000 s that are left
         assert (await session.expect("refresh")).params == {"token": "t3"}
-
-
-# --- commands ----------------------------------------------------------------------------------
-
-
-async def test_answers_find_their_commands_in_any_order(server: WireServer) -> None:
-    async with client(server) as ada:
-        session = await server.welcomed()
-        one = asyncio.create_task(ada.conversation("c1"))
-        first = await session.expect("conversation.get")
-        two = asyncio.create_task(ada.explain("grace"))
-        second = await session.expect("explain")
-        await session.refuse(second, "invalid", field="to")
-        await session.answer(first, {"id": "c1"})
-        assert await one == {"id": "c1"}
-        with pytest.raises(CommandError) as refused:
-            await two
-        assert (refused.value.code, refused.value.field) == ("invalid", "to")
-
-
-async def test_commands_wait_for_a_connection_and_nones_are_left_out(server: WireServer) -> None:
-    async with client(server) as ada:
-        asking = asyncio.create_task(ada.history("c1", limit=5))
-        session = await server.welcomed()
-        command = await session.expect("conversation.history")
-        assert command.params == {"conversation": "c1", "limit": 5}
-        await session.answer(command, {"messages": []})
-        assert await asking == {"messages": []}
-
-
-async def test_what_is_safe_to_repeat_is_repeated(server: WireServer) -> None:
-    async with client(server) as ada:
-        session = await server.welcomed()
-        reading = asyncio.create_task(ada.conversations())
-        inviting = asyncio.create_task(ada.invite("grace"))
-        commands = {c.cmd: c for c in (await session.next(), await session.next())}
-        session.cut()
-        session = await server.welcomed()
-        repeated = {c.cmd: c for c in (await session.next(), await session.next())}
-        assert {n: c.params for n, c in repeated.items()} == {
-            n: c.params for n, c in commands.items()
-        }
-        assert repeated["invitation.send"].params["client_id"]
-        for command in repeated.values():
-            await session.answer(command, {"ok": True})
-        assert await reading == await inviting == {"ok": True}
-
-
-async def test_what_is_not_safe_to_repeat_says_so(server: WireServer) -> None:
-    async with client(server) as ada:
-        session = await server.welcomed()
-        leaving = asyncio.create_task(ada.leave("c1"))
-        await session.expect("conversation.leave")
-        session.cut()
-        with pytest.raises(ConnectionLost):
-            await leaving
-
-
-async def test_no_answer_in_time(server: WireServer) -> None:
-    async with client(server, timeout_s=0.05) as ada:
-        session = await server.welcomed()
-        with pytest.raises(NoAnswer, match="explain"):
-            await ada.explain("grace")
-        await session.answer(await session.expect("explain"), {"late": True})  # harms nothing
-        asking = asyncio.create_task(ada.call("ping"))
-        await session.answer(await session.expect("ping"), {"now": 1})
-        assert await asking == {"now": 1}
-
-
-# --- the bound, the restart --------------------------------------------------------------------
-
-
-async def test_an_application_that_is_slow_loses_nothing_and_keeps_its_commands(
-    server: WireServer,
-) -> None:
-    async with client(server, queue=10) as ada:
-        session = await server.welcomed({ME: 0})
-        for pos in range(1, 31):
-            await created(session, pos)
-        asking = asyncio.create_task(ada.call("ping"))
-        await session.answer(await session.expect("ping"), {"now": 1})
-        assert await asking == {"now": 1}  # answered behind thirty events that nobody took
-
-        starts: list[int] = []
-
-        async def replay() -> None:
-            while True:
-                session = await server.session()
-                connect = await session.expect("connect")
-                starts.append(connect.params["resume"][ME])
-                await session.welcome(connect, {ME: 30})
-                for pos in range(starts[-1] + 1, 31):
-                    await created(session, pos)
-
-        replaying = asyncio.create_task(replay())
-        taken: list[int] = []
-        async with aclosing(ada.events()) as events:
-            async for event in events:
-                if event.pos:
-                    taken.append(event.pos)
-                if len(taken) == 30:
-                    break
-        replaying.cancel()
-        assert taken == list(range(1, 31))
-        assert starts[0] == 8  # ten fit: "online", "reset" and eight events
-        assert len(starts) <= 30 / 5
-
-
-async def test_a_restarted_client_goes_on_from_what_was_dealt_with(
-    server: WireServer, tmp_path: Path
-) -> None:
-    path = tmp_path / "ada.db"
-    async with client(server, state=path) as ada:
-        session = await server.welcomed({ME: 4})
-        for pos in (5, 6, 7):
-            await created(session, pos)
-        async with aclosing(ada.events()) as events:
-            async for event in events:
-                if event.pos == 6:
-                    break  # in the middle of dealing with it
-    async with client(server, state=path) as ada:
-        session = await server.session()
-        connect = await session.expect("connect")
-        assert connect.params["resume"] == {ME: 5}
-        assert connect.params["epoch"] == EPOCH
-        assert ada.member == "ada"
-
-
-async def test_a_crash_between_send_and_result_sends_once_more_with_the_same_id(
-    server: WireServer, tmp_path: Path
-) -> None:
-    path = tmp_path / "ada.db"
-    async with client(server, state=path) as ada:
-        session = await server.welcomed()
-        await ada.post(to="grace", body="only once")
-        first = await session.expect("message.send")
-        # No result: the client goes away with the message's outcome unknown.
-    async with client(server, state=path) as ada:
-        assert [e.client_id for e in ada.unsent] == [first.params["client_id"]]
-        session = await server.welcomed()
-        again = await session.expect("message.send")
-        assert again.params == first.params
-        await session.answer(again, {"seq": 1, "duplicate": True})
-        stream = Stream(ada)
-        while (event := await stream.next()).name != "message.sent":
-            pass
-        assert event.data["result"] == {"seq": 1, "duplicate": True}
-        assert ada.unsent == ()
-
-
-async def test_a_state_of_another_member_is_not_used(server: WireServer, tmp_path: Path) -> None:
-    path = tmp_path / "ada.db"
-    async with client(server, state=path) as ada:
-        await server.welcomed()
-        await ada.connected()
-    async with client(server, state=path) as grace:
-        await server.welcomed(member="grace")
-        with pytest.raises(StateUnusable, match="belongs to ada"):
-            await grace.connected()
-
-
-async def test_the_body_of_the_block_raises_as_it_is(server: WireServer) -> None:
-    with pytest.raises(KeyError, match="mine"):
-        async with client(server):
-            raise KeyError("mine")
-
-
-async def test_events_are_for_one_reader_at_a_time(server: WireServer) -> None:
-    async with client(server) as ada:
-        await server.welcomed()
-        stream = Stream(ada)
-        await stream.next("client.online")
-        with pytest.raises(RuntimeError, match="somebody else"):
-            await anext(ada.events())
-        await stream.close()
-        assert (await Stream(ada).next()).name == "client.reset"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -98,13 +99,14 @@ asyncio.run(main())
 async def test_what_was_kept_is_there_after_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "ada.db"
     root = Path(__file__).resolve().parents[3]
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, cwd=root, text=True
-    ) as writer:
-        assert writer.stdout is not None
-        told = [int(next(writer.stdout)) for _ in range(40)]
-        os.kill(writer.pid, signal.SIGKILL)
-        told += [int(line) for line in writer.stdout]
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), stdout=subprocess.PIPE, cwd=root
+    )
+    assert writer.stdout is not None
+    told = [int(await writer.stdout.readline()) for _ in range(40)]
+    os.kill(writer.pid, signal.SIGKILL)
+    told += [int(line) for line in (await writer.stdout.read()).split(b"\n") if line]
+    await writer.wait()
     state = StateFile(path)
     entries = (await state.open()).entries
     await state.close()

@@ -1,0 +1,3 @@
+import asyncio
+async def test_hang():
+    await asyncio.Event().wait()

@@ -1,0 +1,270 @@
+"""A client of the property test: one connection that says things, and judges what it is told.
+
+Owns one wire, its requests and their answers. Every answer must be the oracle's, once, and a
+write's not before its commit; what is no answer goes to `Streams`. The `Device` lives on from one
+connection to the next.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.property.devices import Device
+from tests.property.mirror import Key
+from tests.property.streams import Opening, Streams
+from tests.support.fake_wire import FakeWire
+from tests.support.oracle import Oracle
+from tests.support.oracle_reads import read
+from tests.support.oracle_world import Answer, Disagreement, Token
+
+Map = dict[str, Any]
+UNREACHABLE = {
+    "code": "unreachable", "message": "There is nothing here that you can reach.",
+    "retryable": False,
+}  # fmt: skip
+READS = {
+    "conversation.history", "conversation.get", "conversation.list", "connection.list",
+    "block.list", "invitation.list", "explain", "settings.get",
+}  # fmt: skip
+
+
+@dataclass
+class Request:
+    """A command on its way. `answers` are those that would be right: a write's own, and what a
+    read could have seen since it was given."""
+
+    id: int
+    cmd: str
+    params: Map
+    answers: list[Answer] = field(default_factory=list)
+    frame: Map | None = None
+
+    @property
+    def reads(self) -> bool:
+        return self.cmd in READS
+
+
+class Connection:
+    """One connection of a device, from its first frame to its end."""
+
+    def __init__(self, oracle: Oracle, device: Device, token: Token, text: str, epoch: str) -> None:
+        self.oracle = oracle
+        self.device = device
+        self.member = device.member
+        self.token = token
+        self.text = text
+        self.epoch = epoch
+        self.wire = FakeWire(device.subprotocol, self)
+        self.opening: Opening | None = None
+        self.streams: Streams | None = None
+        self.code: int | None = None  # why it is over
+        self.revoked = False
+        self.writes: deque[Request] = deque()  # not yet committed, in the order given
+        self.waiting: dict[int, Request] = {}  # not yet answered
+        self.reads: list[Request] = []  # not yet judged
+        self.sent: dict[int, Request] = {}  # whose answer has not arrived
+        self.asked: dict[int, tuple[Key, int]] = {}  # reads for the device's own sake
+        self._ids = 0
+
+    # Saying something
+
+    def say(self, cmd: str, params: Map) -> Request:
+        """Give a command."""
+        self._ids += 1
+        request = Request(self._ids, cmd, params)
+        self.waiting[request.id] = self.sent[request.id] = request
+        if request.reads:
+            self.reads.append(request)
+            request.answers.append(self._read(request))
+        elif cmd != "resume":
+            self.writes.append(request)
+        self.wire.send({"id": request.id, "cmd": cmd, "params": params})
+        return request
+
+    def _read(self, request: Request) -> Answer:
+        oracle = self.oracle
+        person = oracle.people[self.member]
+        revoked = self.token.issued_ms <= person.refused_ms or self.token.jti in person.refused
+        if revoked or oracle.ms >= self.token.expires_ms:
+            return Answer({}, "unauthenticated")
+        return read(oracle, self.member, request.cmd, request.params)
+
+    def committed(self, request: Request, answer: Answer) -> None:
+        """A write of this connection has been committed."""
+        request.answers = [answer]
+        for later in self.reads:
+            if later.id > request.id:  # it waits for this write, so that it will have seen it
+                later.answers.clear()
+        if request.cmd == "connect" and not answer.error:
+            self._opened(request.params, answer)
+
+    def passed(self) -> None:
+        """Something has been committed: a read that is under way may have seen it, or not."""
+        for request in self.reads:
+            now = self._read(request)
+            if not request.answers or request.answers[-1] != now:
+                request.answers.append(now)
+
+    def _opened(self, params: Map, answer: Answer) -> None:
+        oracle, resume = self.oracle, params.get("resume")
+        heads = answer.result["topics"]
+        self.opening = Opening(
+            oracle.now, heads, {t: oracle.since(self.member, t) for t in heads},
+            params.get("epoch", self.epoch) == self.epoch, oracle.rules.resume_events,
+        )  # fmt: skip
+        self.opening.asks = resume is not None
+        reset = self.opening.take(resume or {})
+        answer.result["reset"] = reset if params.get("resume_more") else self._unnamed()
+        if not self.opening.same_epoch:
+            return
+        for topic, pos in (resume or {}).items():
+            kind, _, name = topic.partition(":")
+            if kind == "conversation" and topic not in heads and name in oracle.talks:
+                log = range(pos + 1, oracle.head(topic) + 1)
+                due = [at for at in log if oracle.sees(self.member, topic, at)]
+                self.opening.past[topic] = due
+
+    def _unnamed(self) -> set[str]:
+        assert self.opening is not None
+        return self.opening.unnamed if self.opening.asks else set()
+
+    # Being told something
+
+    def handed(self, frame: Map) -> None:
+        """Judge a frame as it leaves the server's reach."""
+        if self.revoked:
+            raise Disagreement(f"{self.member} was revoked, then given {frame}")
+        if "event" not in frame:
+            self._answered(frame)
+        elif self.streams is None:
+            raise Disagreement(f"{self.member} is not connected, but was given {frame}")
+        elif "pos" in frame:
+            self.streams.event(frame)
+        else:
+            self.streams.signal(frame)
+
+    def _answered(self, frame: Map) -> None:
+        request = self.waiting.pop(frame["id"], None)
+        if request is None:
+            raise Disagreement(f"{self.member} got an answer to nothing: {frame}")
+        request.frame = frame
+        if request.cmd == "resume":
+            self._resumed(request, frame["result"])
+        elif not request.reads:
+            if not request.answers:
+                raise Disagreement(f"answered before it was committed: {request}")
+            self._judge(request, frame, request.answers[0])
+            if request.cmd == "connect" and "result" in frame:
+                if not request.params.get("resume_more"):
+                    self._open()
+
+    def _open(self) -> None:
+        assert self.opening is not None
+        self.streams = Streams(self.oracle, self.member, self.opening)
+
+    def _resumed(self, request: Request, result: Map) -> None:
+        opening, params = self.opening, request.params
+        assert opening is not None
+        reset = opening.take(params["topics"])
+        topics = {t: head for t, head in opening.heads.items() if t in params["topics"]}
+        if not params.get("more"):
+            topics, reset = opening.heads, opening.unnamed
+        if (result["topics"], set(result["reset"])) != (topics, reset):
+            raise Disagreement(f"{request} was answered {result}, not {topics}, {reset}")
+        if not params.get("more"):
+            self._open()
+
+    def _judge(self, request: Request, frame: Map, answer: Answer) -> None:
+        if not self._right(frame, answer):
+            raise Disagreement(f"{self.member}: {request} was answered {frame}, not {answer}")
+
+    def _right(self, frame: Map, answer: Answer) -> bool:
+        error = frame.get("error")
+        if error is not None:
+            same_words = error["code"] != "unreachable" or error == UNREACHABLE
+            return error["code"] == answer.error and same_words
+        told = frame["result"]
+        if answer.error or not answer.result.keys() <= told.keys():
+            return False
+        return all(_same(told[name], value) for name, value in answer.result.items())
+
+    def judge_reads(self) -> None:
+        """Every read that was answered said what was true at one moment since it was given."""
+        for request in self.reads:
+            if request.frame is not None:
+                frame = request.frame
+                if not any(self._right(frame, answer) for answer in request.answers):
+                    raise Disagreement(
+                        f"{self.member}: {request.cmd} {request.params} was answered {frame}, "
+                        f"not one of {request.answers}"
+                    )
+        self.reads = [request for request in self.reads if request.frame is None]
+
+    def arrived(self, frame: Map) -> None:
+        """The client has it."""
+        if "pos" in frame:
+            self.device.event(frame)
+        elif "event" not in frame and (request := self.sent.pop(frame["id"])).reads:
+            if (key := self.asked.pop(request.id, None)) and "result" in frame:
+                self.device.mirror.answer(*key, frame["result"])
+        elif request.cmd in ("connect", "resume") and "result" in frame:
+            self._learn(request, frame["result"])
+
+    def _learn(self, request: Request, result: Map) -> None:
+        """Where the session's topics are. Without a resume, all of them are as if reset."""
+        more = request.params.get("more" if request.cmd == "resume" else "resume_more")
+        if not more:
+            asked = request.cmd == "resume" or request.params.get("resume") is not None
+            self.device.connected(result["topics"], set(result["reset" if asked else "topics"]))
+
+    def ask(self) -> None:
+        """Read what the device has to read again, once."""
+        on_their_way = {key for key, _ in self.asked.values()}
+        for key, number in self.device.mirror.stale.items():
+            if key not in on_their_way:
+                cmd, conversation = key
+                params = {"conversation": conversation} if conversation else {}
+                paged = cmd in ("conversation.list", "conversation.history")
+                request = self.say(cmd, {**params, **({"limit": 200} if paged else {})})
+                self.asked[request.id] = (key, number)
+
+    def at_rest(self) -> None:
+        """Nothing more happens by itself: judge what has to be known by now."""
+        self.judge_reads()
+        if self.streams is not None:
+            self.streams.check_contents()
+        if self.code is not None:
+            return
+        if self.revoked:
+            raise Disagreement(f"{self.member} was revoked and is still connected")
+        if not self.wire.full:
+            if self.waiting:
+                raise Disagreement(f"{self.member} was never answered: {self.waiting}")
+            if self.streams is not None:
+                self.streams.complete()
+
+    def ended(self, code: int) -> None:
+        """The connection is over."""
+        self.code = code
+
+
+def _same(told: Any, value: Any) -> bool:
+    """Equal, but for orders that nobody promises."""
+    if isinstance(value, set):
+        return isinstance(told, list) and set(told) == value and len(told) == len(value)
+    return bool(_ordered(told) == _ordered(value))
+
+
+def _ordered(value: Any) -> Any:
+    """The same with participants in the order of their ids."""
+    if isinstance(value, list):
+        return [_ordered(one) for one in value]
+    if isinstance(value, dict):
+        return {
+            key: sorted(one, key=lambda p: str(p["member"])) if key == "participants"
+            else _ordered(one)
+            for key, one in value.items()
+        }  # fmt: skip
+    return value

@@ -1,0 +1,188 @@
+"""What a client knows by its events: state once read, and everything that has arrived since.
+
+A device keeps answers of reads with the positions they were read at, and every event. `believes`
+puts them together the way docs/protocol says: events behind `at` are applied in order. At the end
+that must be what a fresh read says. It asks anew for what a `reset` or a gap at an end of access
+has made stale.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+Map = dict[str, Any]
+Key = tuple[str, str]  # a read, and the conversation that it is about
+LISTS = ("connection.list", "block.list", "invitation.list", "settings.get")
+OF_TALK = ("conversation.get", "conversation.history")
+
+
+class Mirror:
+    """One device's."""
+
+    def __init__(self, member: str) -> None:
+        self.events: defaultdict[str, dict[int, Map]] = defaultdict(dict)
+        self.bases: dict[Key, Map] = {}
+        self.stale: dict[Key, int] = {}  # with a number that tells one staleness from the next
+        self.talks: dict[str, str] = {}  # conversation → topic
+        self._own = f"member:{member}"
+        self._count = 0
+
+    # What arrives
+
+    def make_stale(self, conversation: str = "") -> None:
+        """One conversation, or everything, has to be read again."""
+        self._count += 1
+        wanted = [(cmd, conversation) for cmd in OF_TALK]
+        if not conversation:
+            lists = [(cmd, "") for cmd in (*LISTS, "conversation.list")]
+            wanted = lists + [(cmd, talk) for talk in self.talks for cmd in OF_TALK]
+        self.stale |= dict.fromkeys(wanted, self._count)
+
+    def event(self, frame: Map) -> None:
+        """An event with a position has arrived."""
+        topic, data = frame["topic"], frame["data"]
+        self.events[topic][frame["pos"]] = frame
+        if frame["event"] == "message.created":
+            self.talks[data["conversation"]] = topic
+        elif frame["event"] == "conversation.joined":
+            self.talks[data["conversation"]] = data["topic"]
+            self.make_stale(data["conversation"])
+        elif frame["event"] == "conversation.left":
+            if max(self.events[data["topic"]], default=0) < data["pos"]:
+                self.make_stale(data["conversation"])
+
+    def answer(self, key: Key, asked: int, result: Map) -> None:
+        """A read that was asked for has been answered."""
+        if self.stale.get(key) == asked:
+            del self.stale[key]
+        if key[0] == "conversation.list":
+            for one in result["conversations"]:
+                several = one["kind"] == "several"
+                topic = f"conversation:{one['id']}" if several else self._own
+                if self.talks.setdefault(one["id"], topic) == topic:
+                    self.make_stale(one["id"])
+        else:
+            self.bases[key] = result
+
+    # What follows from it
+
+    def believes(self) -> Map:
+        """All that this device knows: lists by name, conversations by id."""
+        state: Map = {cmd: self._list(cmd) for cmd in LISTS}
+        state["talks"] = {talk: self._talk(talk, topic) for talk, topic in self.talks.items()}
+        return state
+
+    def _since(self, key: Key, topic: str) -> list[Map]:
+        at = self.bases.get(key, {}).get("at", {}).get(topic, 0)
+        return [frame for pos, frame in sorted(self.events[topic].items()) if pos > at]
+
+    def _list(self, cmd: str) -> Any:
+        base = self.bases.get((cmd, ""), {})
+        return _LISTS[cmd](base, self._since((cmd, ""), self._own))
+
+    def _talk(self, talk: str, topic: str) -> Map:
+        get, history = ((cmd, talk) for cmd in OF_TALK)
+        messages = {m["message"]: m for m in self.bases.get(history, {}).get("messages", [])}
+        for frame in self._since(history, topic):
+            if frame["data"].get("conversation") == talk:
+                _apply(messages, frame["event"], frame["data"])
+        base = self.bases.get(get, {})
+        title = base.get("title", "")
+        people: set[str] | None = {p["member"] for p in base.get("participants", [])}
+        for frame in self._since(get, topic):
+            if frame["event"] == "conversation.renamed":
+                title = frame["data"]["title"]
+            elif frame["event"] == "roster.changed" and people is not None:
+                people = _roster(people, frame["data"])
+        read = base.get("read", 0)
+        for frame in self._since(get, self._own):
+            if frame["event"] == "read.moved" and frame["data"]["conversation"] == talk:
+                read = frame["data"]["read"]
+        return {"messages": messages, "title": title, "people": people, "read": read}
+
+
+def plain(message: Map) -> Map:
+    """A message with its reactions in no order: of that, only a fresh read tells."""
+    if "reactions" not in message:
+        return message
+    reacted = {r["emoji"]: set(r.get("members", ())) for r in message["reactions"]}
+    return {**message, "reactions": reacted}
+
+
+def _apply(messages: dict[str, Map], name: str, data: Map) -> None:
+    known = messages.get(data.get("message", ""))
+    if name == "message.created":
+        messages[data["message"]] = data
+    elif known is None:
+        return  # of before this reader's time
+    elif name in ("message.edited", "message.deleted"):
+        messages[data["message"]] = data
+    elif name == "message.reacted" and "reactions" in known:
+        messages[data["message"]] = _react(known, data)
+
+
+def _react(message: Map, data: Map) -> Map:
+    reacted = {r["emoji"]: [m for m in r.get("members", ()) if m != data["member"]]
+               for r in message["reactions"]}  # fmt: skip
+    for emoji in data["emojis"]:
+        reacted.setdefault(emoji, []).append(data["member"])
+    reactions = [{"emoji": emoji, "members": who} for emoji, who in reacted.items() if who]
+    return {**message, "rev": max(message["rev"], data["rev"]), "reactions": reactions}
+
+
+def _roster(people: set[str], data: Map) -> set[str] | None:
+    if "changes" not in data:
+        return None  # too many to be told one by one: who they are has to be read
+    for change in data["changes"]:
+        who = {change["member"]}
+        people = people | who if change["change"] == "added" else people - who
+    return people
+
+
+def _connections(base: Map, events: list[Map]) -> set[str]:
+    known = {m["member"] for m in base.get("members", [])}
+    for frame in events:
+        if frame["event"] == "connection.added":
+            known.add(frame["data"]["member"])
+        elif frame["event"] == "connection.removed":
+            known.discard(frame["data"]["member"])
+    return known
+
+
+def _blocks(base: Map, events: list[Map]) -> set[str]:
+    known = {m["member"] for m in base.get("members", [])}
+    for frame in events:
+        if frame["event"] == "block.changed":
+            change = known.add if frame["data"]["blocked"] else known.discard
+            change(frame["data"]["member"])
+    return known
+
+
+def _invitations(base: Map, events: list[Map]) -> dict[str, str]:
+    """Those received: of one's own, a device learns by its own answers."""
+    known = {i["invitation"]: i["from"] for i in base.get("invitations", [])}
+    for frame in events:
+        data = frame["data"]
+        if frame["event"] == "invitation.received":
+            known[data["invitation"]] = data["from"]
+        elif frame["event"] in ("invitation.answered", "invitation.withdrawn"):
+            known.pop(data["invitation"], None)
+        elif frame["event"] == "connection.added":
+            known = {key: who for key, who in known.items() if who != data["member"]}
+    return known
+
+
+def _settings(base: Map, events: list[Map]) -> Map:
+    for frame in events:
+        if frame["event"] == "settings.changed":
+            base = frame["data"]
+    return base
+
+
+_LISTS = {
+    "connection.list": _connections,
+    "block.list": _blocks,
+    "invitation.list": _invitations,
+    "settings.get": _settings,
+}
