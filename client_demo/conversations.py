@@ -153,7 +153,7 @@ class Conversation:
         self._fresh = {s for s in self._fresh if s > seq}
         if seq >= self._counted:
             self._unread = 0
-        return True
+        return self._unread == 0
 
 
 def newest(known: Message, other: Message) -> Message:

@@ -170,10 +170,11 @@ def _report(task: asyncio.Task[None]) -> None:
 
 async def run_server(settings: Settings, assets: Path, say: Callable[[str], None]) -> None:
     """Serve until told to stop. Raises `SetupError`."""
-    node = await Node.open(settings)
+    clock = demo.Clock(now_us)
+    node = await Node.open(settings, clock)
     try:
         if settings.demo:
-            await demo.populate(node.store)
+            await demo.populate(node.store, clock)
         node.start()
 
         def started(host: str, port: int) -> None:

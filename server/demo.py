@@ -6,6 +6,7 @@ Made at the first start of a demonstration, through the same commands as everyth
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -110,6 +111,10 @@ INVITATIONS = (
 )
 
 
+_YESTERDAY_S = 26 * 3_600
+_WHILE_S = 57 * 60  # between two things said: the last one is then not an hour old
+
+
 def members() -> list[dict[str, str]]:
     """Whom one can sign in as: [{member, name, headline, avatar}]."""
     return [
@@ -118,11 +123,32 @@ def members() -> list[dict[str, str]]:
     ]
 
 
-async def populate(store: Store) -> None:
+class Clock:
+    """A demonstration's clock: tells yesterday's time while the sample members talk, then the
+    present. Microseconds, like the clock it is set by."""
+
+    def __init__(self, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
+        self._behind_us = 0
+
+    def __call__(self) -> int:
+        return self._now_us() - self._behind_us
+
+    def go_back(self, seconds: int) -> None:
+        """Stand this long before the present."""
+        self._behind_us = seconds * 1_000_000
+
+    def go_on(self, seconds: int) -> None:
+        """Let some time pass, but never beyond the present."""
+        self._behind_us = max(0, self._behind_us - seconds * 1_000_000)
+
+
+async def populate(store: Store, clock: Clock) -> None:
     """Make the sample members and what they have said, unless they are there already."""
-    sample = _Sample(store)
+    sample = _Sample(store, clock)
     if await store.read(lambda snapshot: access.named("ada", snapshot)) is not None:
         return
+    clock.go_back(_YESTERDAY_S)
     for member, (name, headline) in PEOPLE.items():
         await sample.operate("member.put", id=member, name=name, headline=headline)
     for two in CONNECTIONS.split(", "):
@@ -148,20 +174,23 @@ async def populate(store: Store) -> None:
             )  # fmt: skip
     for index, (who, to, note) in enumerate(INVITATIONS):
         await sample.act(who, "invitation.send", to=to, note=note, client_id=f"demo-{index}")
+    clock.go_on(_YESTERDAY_S)
 
 
 class _Sample:
     """Gives commands as the operator and as the sample members themselves."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
 
     async def operate(self, cmd: str, **params: Any) -> dict[str, Any]:
         """An operator's command."""
         return await self._call(Caller(""), cmd, params)
 
     async def act(self, member: str, cmd: str, **params: Any) -> dict[str, Any]:
-        """A member's command."""
+        """A member's command, a while after the one before."""
+        self._clock.go_on(_WHILE_S)
         forever = 2**52
         return await self._call(Caller(member, 2**60, "demo", "", forever), cmd, params)
 

@@ -228,13 +228,14 @@ def list_invitations(me: Member, p: Page, snapshot: Snapshot) -> Map:
     rows = snapshot.invitations(me.key, before, limit + 1)
     snapshot.want(*((Member, key) for row in rows for key in (row.sender, row.recipient)))
     listed = [views.invitation(row, snapshot) for row in rows[:limit]]
-    return _page("invitations", listed, "invitation", len(rows) > limit, me, snapshot)
+    cursor = listed[-1]["invitation"] if len(rows) > limit else None
+    return _page("invitations", listed, cursor, me, snapshot)
 
 
-def _page(name: str, listed: list[Map], key: str, more: bool, me: Member, s: Snapshot) -> Map:
-    out: Map = {name: listed, "more": more, "at": s.heads([me.topic])}
-    if more:
-        out["next"] = listed[-1][key]
+def _page(name: str, listed: list[Map], cursor: str | None, me: Member, s: Snapshot) -> Map:
+    out: Map = {name: listed, "more": cursor is not None, "at": s.heads([me.topic])}
+    if cursor is not None:
+        out["next"] = cursor
     return out
 
 
@@ -243,13 +244,14 @@ def _members(me: Member, p: Page, which: str, snapshot: Snapshot) -> Map:
     limit = min(p.limit, PAGE)
     after = None
     if p.before is not None:
-        named = snapshot.find(Handle, p.before)
-        after = snapshot.find(Member, named.member) if named is not None else None
+        # No member's own id: with one made up, the answer would tell of whoever bears it.
+        key = snapshot.ids.member_key(p.before)
+        after = snapshot.find(Member, key) if key is not None else None
         if after is None:
             raise Invalid(_CURSOR, field="before")
     rows = snapshot.others(me.key, which, after, limit + 1)
-    listed = [views.profile(row) for row in rows[:limit]]
-    return _page("members", listed, "member", len(rows) > limit, me, snapshot)
+    cursor = snapshot.ids.member(rows[limit - 1].key) if len(rows) > limit else None
+    return _page("members", [views.profile(row) for row in rows[:limit]], cursor, me, snapshot)
 
 
 def list_connections(me: Member, p: Page, snapshot: Snapshot) -> Map:

@@ -111,7 +111,10 @@ class World:
 
     def of(self, kind: type[R]) -> dict[Ident, R | None]:
         """All known facts of one type."""
-        return self.known.setdefault(kind, {})  # type: ignore[return-value]
+        found = self.known.get(kind)
+        if found is None:
+            found = self.known[kind] = {}
+        return found  # type: ignore[return-value]
 
     def learn(self, kind: type[Row], ident: Ident, row: Row | None) -> None:
         """A fact as the store has it."""

@@ -85,6 +85,14 @@ class Ids:
         """The key behind an id, or None for what this deployment never gave out."""
         return self._decode(b"inv", text)
 
+    def member(self, key: int) -> str:
+        """A place in a list of members, 22 characters; members' ids are their own."""
+        return self._encode(b"mem", key)
+
+    def member_key(self, text: str) -> int | None:
+        """The key behind such a place, or None for what this deployment never gave out."""
+        return self._decode(b"mem", text)
+
 
 def member_topic(member: str) -> str:
     """The topic of one member's own log: "member:ada"."""

@@ -16,7 +16,7 @@ from server.commands.events import EVENTS, SIGNALS
 from server.domain.policy import DEFAULT, Policy
 from server.web.reference import make
 from tests.support.json_schema import faults
-from tests.support.peer_client import Peer, Refusal
+from tests.support.peer_client import Peer, Refusal, connected
 from tests.support.running import Running, running_node
 
 DOCUMENT: dict[str, Any] = json.loads(make(DEFAULT)["asyncapi.json"][1])
@@ -190,3 +190,21 @@ async def test_every_command_and_event_is_as_documented() -> None:
     assert {event["event"] for event in live} == set(EVENTS) | set(SIGNALS)
     assert w.answered == (set(table.MEMBER) | set(table.OPERATOR)) - NEVER_DONE
     assert w.refused >= NEVER_DONE
+
+
+async def test_the_place_in_a_list_of_members_tells_of_nobody() -> None:
+    async with running_node() as server:
+        await server.people("ada", "grace", "linus")
+        await server.people("eve", connected=False)
+        await server.operate("member.put", id="mallory", name="Mallory")
+        async with connected(server, "ada", "mallory") as (ada, mallory):
+            await mallory.call("block.add", member="ada")
+            first = await ada.call("connection.list", limit=1)
+            rest = await ada.call("connection.list", before=first["next"])
+            assert [m["member"] for m in first["members"] + rest["members"]] == ["grace", "linus"]
+            refusals = []
+            for guess in ("eve", "mallory", "nobody", "grace"):
+                with pytest.raises(Refusal) as refusal:
+                    await ada.call("connection.list", before=guess)
+                refusals.append(refusal.value.error)
+            assert refusals.count(refusals[0]) == 4

@@ -33,7 +33,7 @@ from server.web.tokens import Tokens
 from tests.property.clients import Connection, Request
 from tests.property.devices import Device
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Rules, Token
+from tests.support.oracle_world import Disagreement, Rules, Talk, Token
 
 Map = dict[str, Any]
 KEY = "the-key-that-the-property-test-signs-with"
@@ -90,6 +90,7 @@ class Bench:
         self.failure: BaseException | None = None
         self.log: list[str] = []
         self.recent: deque[Event] = deque(maxlen=50)
+        self.races: list[Talk] = []  # where an end of access is racing sends now
         self.node: Observed
         self.oracle = Oracle(rules)
         self.connections: list[Connection] = []
@@ -133,6 +134,7 @@ class Bench:
         self._by_jti.clear()
         self._operator.clear()
         self.recent.clear()
+        self.races.clear()
 
     # What goes wrong
 
@@ -247,7 +249,7 @@ class Bench:
             raise Disagreement(
                 f"{call.caller.member} {call.cmd} {params}: {code or 'done'}, not {answer}"
             )
-        self.counts[code or cmd] += 1
+        self._count(cmd, code, params)
         if connection is not None and request is not None:
             if cmd == "refresh" and not code:
                 connection.token = token
@@ -257,6 +259,13 @@ class Bench:
                 one.passed()
                 if cmd == "session.revoke" and one.member == params["member"]:
                     one.revoked |= params.get("device", one.device.name) == one.device.name
+
+    def _count(self, cmd: str, code: str, params: Map) -> None:
+        self.counts[code or cmd] += 1
+        talk = self.oracle.talks.get(params.get("conversation", ""))
+        if cmd in ("conversation.remove", "conversation.leave") and not code and talk in self.races:
+            self.counts["removals racing sends"] += 1
+            self.races.remove(talk)
 
     # Time
 

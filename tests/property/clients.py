@@ -150,8 +150,10 @@ class Connection:
         if request is None:
             raise Disagreement(f"{self.member} got an answer to nothing: {frame}")
         request.frame = frame
-        if request.cmd == "resume":
+        if request.cmd == "resume" and self.opening is not None:
             self._resumed(request, frame["result"])
+        elif request.cmd == "resume":
+            self._judge(request, frame, Answer({}, "unauthenticated"))
         elif not request.reads:
             if not request.answers:
                 raise Disagreement(f"answered before it was committed: {request}")
@@ -188,7 +190,7 @@ class Connection:
         told = frame["result"]
         if answer.error or not answer.result.keys() <= told.keys():
             return False
-        return all(_same(told[name], value) for name, value in answer.result.items())
+        return all(_same(name, told[name], value) for name, value in answer.result.items())
 
     def judge_reads(self) -> None:
         """Every read that was answered said what was true at one moment since it was given."""
@@ -197,8 +199,8 @@ class Connection:
                 frame = request.frame
                 if not any(self._right(frame, answer) for answer in request.answers):
                     raise Disagreement(
-                        f"{self.member}: {request.cmd} {request.params} was answered {frame}, "
-                        f"not one of {request.answers}"
+                        f"{self.member}: {request.cmd} {request.params} was answered with "
+                        f"{[_difference(frame, answer) for answer in request.answers]}"
                     )
         self.reads = [request for request in self.reads if request.frame is None]
 
@@ -206,11 +208,13 @@ class Connection:
         """The client has it."""
         if "pos" in frame:
             self.device.event(frame)
-        elif "event" not in frame and (request := self.sent.pop(frame["id"])).reads:
-            if (key := self.asked.pop(request.id, None)) and "result" in frame:
+        elif "event" not in frame:
+            request = self.sent.pop(frame["id"])
+            key = self.asked.pop(request.id, None)
+            if key is not None and "result" in frame:
                 self.device.mirror.answer(*key, frame["result"])
-        elif request.cmd in ("connect", "resume") and "result" in frame:
-            self._learn(request, frame["result"])
+            elif request.cmd in ("connect", "resume") and "result" in frame:
+                self._learn(request, frame["result"])
 
     def _learn(self, request: Request, result: Map) -> None:
         """Where the session's topics are. Without a resume, all of them are as if reset."""
@@ -250,11 +254,20 @@ class Connection:
         self.code = code
 
 
-def _same(told: Any, value: Any) -> bool:
+def _difference(frame: Map, answer: Answer) -> str:
+    """What was told, and what should have been, where that is not the same."""
+    told = frame.get("result", {})
+    if answer.error or "error" in frame:
+        return f"{frame}, not {answer}"
+    names = [name for name, one in answer.result.items() if not _same(name, told.get(name), one)]
+    return "; ".join(f"{name}: {told.get(name)}, not {answer.result[name]}" for name in names)
+
+
+def _same(name: str, told: Any, value: Any) -> bool:
     """Equal, but for orders that nobody promises."""
     if isinstance(value, set):
         return isinstance(told, list) and set(told) == value and len(told) == len(value)
-    return bool(_ordered(told) == _ordered(value))
+    return bool(_ordered({name: told}) == _ordered({name: value}))
 
 
 def _ordered(value: Any) -> Any:

@@ -62,8 +62,11 @@ class Mirror:
                 topic = f"conversation:{one['id']}" if several else self._own
                 if self.talks.setdefault(one["id"], topic) == topic:
                     self.make_stale(one["id"])
-        else:
-            self.bases[key] = result
+            return
+        if key[0] == "invitation.list":
+            mine = [i for i in result["invitations"] if f"member:{i['to']}" == self._own]
+            result = {**result, "invitations": mine}
+        self.bases[key] = result
 
     # What follows from it
 
@@ -102,11 +105,12 @@ class Mirror:
         return {"messages": messages, "title": title, "people": people, "read": read}
 
 
-def plain(message: Map) -> Map:
-    """A message with its reactions in no order: of that, only a fresh read tells."""
+def plain(message: Map, many: bool) -> Map:
+    """A message with its reactions in no order, which only a fresh read tells; with `many`
+    participants they are counted, and not to be followed at all."""
     if "reactions" not in message:
         return message
-    reacted = {r["emoji"]: set(r.get("members", ())) for r in message["reactions"]}
+    reacted = {} if many else {r["emoji"]: set(r["members"]) for r in message["reactions"]}
     return {**message, "reactions": reacted}
 
 

@@ -8,7 +8,7 @@ in a step is said in one tick of the loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.property.bench import Bench
@@ -31,6 +31,7 @@ class Run:
         self.bench = bench
         self.members = [f"{name}.{number}" for name in "ada bob cyd dan eve fay gus".split()[:size]]
         self.all = Speakers(bench, self.members)
+        self.unfinished: list[tuple[Connection, dict[str, int]]] = []  # that have more to resume
         self.devices = [
             Device(member, device, ENCODINGS[(index + len(device)) % 2])
             for index, member in enumerate(self.members)
@@ -58,8 +59,9 @@ class Run:
         what = KINDS[data[0] % len(KINDS)]
         if what is None:
             return
+        self.resume_more()
         commands = [Choice(*data[at : at + 4]) for at in range(4, STEP, 4)]
-        what(self, data[2], data[3], commands)
+        await what(self, data[1], data[2], data[3], commands)
         await self.wait(data[1])
 
     async def wait(self, pace: int) -> None:
@@ -109,12 +111,207 @@ class Run:
             case 3 | 4:
                 named, later = dict(list(resume.items())[:1]), dict(list(resume.items())[1:])
                 one = self.connect(device, resume=named, resume_more=True)
-                self.bench.log.append(f"{device.member}/{device.name}: resume {later}")
-                self.waiting_resumes.append((one, later))
+                self.unfinished.append((one, later))
+                if how >= 128:
+                    self.resume_more()
             case _:
                 self.connect(device, resume=resume)
+
+    def resume_more(self) -> None:
+        """Those that have said `resume_more` name the rest."""
+        for one, topics in self.unfinished:
+            self.bench.log.append(f"{one.member}/{one.device.name}: resume {topics}")
+            one.say("resume", {"topics": topics})
+        self.unfinished.clear()
 
     def cut(self, one: Connection) -> None:
         """A connection is lost."""
         self.bench.log.append(f"{one.member}/{one.device.name}: cut")
         one.wire.cut()
+
+    def stall(self, one: Connection) -> None:
+        """A client stops reading."""
+        self.bench.log.append(f"{one.member}/{one.device.name}: stall")
+        one.wire.stalled = True
+
+    def drain(self) -> None:
+        """Every client reads again."""
+        for one in self.bench.connections:
+            if one.code is None and one.wire.stalled:
+                self.bench.log.append(f"{one.member}/{one.device.name}: drain")
+                one.wire.drain()
+
+    async def finish(self) -> None:
+        """Everybody comes back, reads, and has caught up."""
+        self.resume_more()
+        self.drain()
+        await self.bench.rest()
+        for device in self.absent():
+            self.connect(device, resume=dict(device.positions))
+        stale = True
+        while stale:
+            await self.bench.rest()
+            stale = any(one.device.mirror.stale for one in self.all.live())
+            for one in self.all.live():
+                one.ask()
+
+
+# Steps. Each takes its pace, its two choices and its commands.
+
+
+async def _burst(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """Several members say something at once."""
+    run.say_all(commands)
+
+
+async def _race(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """Somebody leaves or is removed while others, and they themselves, send; then comes back."""
+    talk = run.all.several(a)
+    here = run.all.live(*talk.roster) if talk is not None else []
+    victim = pick(b, here)
+    if talk is None or victim is None:
+        return
+    others = [one for one in here if one.member != victim.member]
+    remover = pick(b // 8, others)
+    if b & 64:
+        run.stall(victim)
+    for one in (victim, *others[:1]):
+        run.all.send(one, conversation=talk.id)
+    if b & 128 or remover is None:
+        run.all.say(victim, "conversation.leave", conversation=talk.id)
+    else:
+        run.all.say(remover, "conversation.remove", conversation=talk.id, member=victim.member)
+    run.bench.races.append(talk)
+    for one in (victim, *others[-1:]):
+        run.all.send(one, conversation=talk.id)
+    for one in others[:1]:
+        run.all.say(one, "typing.start", conversation=talk.id)
+    if b & 32:
+        run.cut(victim)
+        run.come_back(victim.device, a)
+    run.say_all(commands[:2])
+    await run.wait(pace)
+    if b & 64:
+        run.drain()
+    adder = pick(a, run.all.live(*talk.roster))
+    if adder is not None and b & 24:
+        run.all.say(adder, "conversation.add", conversation=talk.id, member=victim.member)
+        run.all.send(adder, conversation=talk.id)
+    run.say_all(commands[2:])
+
+
+async def _away(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """A device is away while others write, edit and delete; it comes back as they go on."""
+    one = pick(a, run.all.live())
+    if one is None:
+        return
+    if b & 16:
+        run.stall(one)
+        run.say_all(commands[:1])
+        await run.wait(pace)
+    run.cut(one)
+    talks = [t for t in run.all.oracle.visible_talks(one.member) if one.member in t.roster]
+    for talk in talks[-3:]:
+        speaker = pick(a // 8, run.all.live(*talk.roster))
+        if speaker is not None:
+            run.all.send(speaker, conversation=talk.id)
+        for which in (a, b):
+            message = run.all.message(talk, which)
+            author = pick(b, run.all.live(message.sender)) if message is not None else None
+            if message is None or author is None:
+                continue
+            if which % 2:
+                run.all.edit(author, message)
+            else:
+                ident = message.now.map["message"]
+                run.all.say(author, "message.delete", message=ident)
+    run.say_all(commands[1:2])
+    await run.wait(pace)
+    run.say_all(commands[2:3])
+    if one.device in run.absent():
+        run.come_back(one.device, b)
+    run.say_all(commands[3:])
+
+
+async def _stall(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """A client stops reading, and things go on."""
+    one = pick(a, run.all.live())
+    if one is not None:
+        run.stall(one)
+    run.say_all(commands)
+
+
+async def _drain(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """They read again, and things go on."""
+    run.say_all(commands[:2])
+    run.drain()
+    run.say_all(commands[2:])
+
+
+async def _cut(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """A connection is lost with what was just said over it."""
+    run.say_all(commands)
+    one = pick(a, run.all.live())
+    if one is not None:
+        run.cut(one)
+
+
+async def _back(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """Somebody comes back."""
+    device = pick(a, run.absent())
+    run.say_all(commands[:2])
+    if device is not None:
+        run.come_back(device, b)
+    run.say_all(commands[2:])
+
+
+async def _another(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """A member signs in on a device that knows nothing."""
+    if len(run.devices) < 2 * len(run.members):
+        member = run.members[a % len(run.members)]
+        device = Device(member, f"tab{len(run.devices)}", ENCODINGS[b % 2])
+        device.positions.clear()
+        run.devices.append(device)
+        run.connect(device)
+    run.say_all(commands)
+
+
+async def _revoke(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """A member's sessions are ended, or one device's, and the old token is tried again."""
+    one = pick(a, run.all.live())
+    if one is None:
+        return
+    device = {"device": one.device.name} if b % 2 else {}
+    run.say_all(commands[:2])
+    run.all.operate("session.revoke", member=one.member, **device)
+    run.say_all(commands[2:])
+    await run.bench.answers()
+    run.bench.log.append(f"{one.member}/{one.device.name}: connect with what was revoked")
+    run.bench.connect(one.device, used=one)
+    await run.bench.answers()
+    run.bench.pass_time(1)
+
+
+async def _clock(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """Time passes."""
+    await run.bench.answers()
+    run.bench.pass_time((a % 24) * MINUTE + b * 40)
+    run.say_all(commands)
+
+
+async def _fault(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
+    """The bus repeats itself, a write fails, a topic is looked after."""
+    if a % 3 == 0:
+        run.bench.repeat_on_the_bus(b)
+    elif a % 3 == 1:
+        run.bench.spoil_a_write()
+    run.say_all(commands)
+    if a % 3 == 2:
+        await run.bench.node.hub.replays.compare_heads(run.bench.ms)
+
+
+Step = Callable[[Run, int, int, int, list[Choice]], Awaitable[None]]
+KINDS: list[Step | None] = [
+    None, *([_race] * 7), *([_away] * 7), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
+    _back, _another, _revoke, _clock, _fault,
+]  # fmt: skip

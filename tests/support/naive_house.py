@@ -2,7 +2,8 @@
 
 For the client's model: whatever was done, the state read at some moment plus the events after it
 must be the state read at the end. As on the wire, logs hold references, and an event is built
-from the message as it is when the log is read.
+from the message as it is when the log is read: `live` has them as they were sent at the time,
+`events` as a later replay sends them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class House:
             "many": Room("many", "several", "conversation:many", [ME, "grace", "alan"]),
         }
         self.log: list[tuple[str, int, str, Map]] = []
+        self.live: list[Event] = []
         self.heads: dict[str, int] = {}
 
     # --- reads ------------------------------------------------------------------------------
@@ -107,6 +109,7 @@ class House:
     def _emit(self, topic: str, name: str, ref: Map) -> None:
         self.heads[topic] = self.heads.get(topic, 0) + 1
         self.log.append((topic, self.heads[topic], name, ref))
+        self.live += self.events(len(self.log) - 1, len(self.log))
 
     def send(self, ident: str, who: str) -> None:
         room = self.rooms[ident]

@@ -313,6 +313,19 @@ class World:
         known = {key: version.map[key] for key in ("conversation", "message", "rev")}
         return {**known, "member": entry.member, "emojis": emojis}
 
+    def ever_saw(self, member: str, message: Message, version: Version) -> bool:
+        """Whether somebody could ever see a message as it was in this version."""
+        talk = message.talk
+        if talk.two:
+            return member in talk.roster
+        until = next((v.moment for v in message.versions if v.moment > version.moment), None)
+        for stay in talk.stays.get(member, []):
+            here = not stay.ended or stay.ended > version.moment
+            if here and (until is None or stay.begun < until):
+                if version.moment > stay.begun or self.sees(member, talk.topic, message.pos):
+                    return True
+        return False
+
     def topics_of(self, member: str) -> dict[str, int]:
         """A member's topics with their heads."""
         inside = (t.topic for t in self.talks.values() if not t.two and member in t.roster)

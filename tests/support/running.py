@@ -17,6 +17,7 @@ from server.app import Node
 from server.cli import ASSETS
 from server.domain.policy import DEFAULT, Policy
 from server.settings import Settings
+from server.store.sqlite import now_us
 from server.web.http import OPERATOR
 from server.web.origins import own_origins
 from server.web.serving import running
@@ -51,20 +52,29 @@ class Running:
 
 @asynccontextmanager
 async def running_node(
-    *, demo: bool = False, policy: Policy = DEFAULT, rate_limits: bool = False,
-    data: Path | None = None, **settings: Any,
+    *,
+    demo: bool = False,
+    policy: Policy = DEFAULT,
+    rate_limits: bool = False,
+    data: Path | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server in this loop, on a directory of its own unless `data` is given."""
     with TemporaryDirectory() as directory:
+        clock = sample.Clock(now_us)
         node = await Node.open(
             Settings(
-                data=data or Path(directory), demo=demo, policy=policy, rate_limits=rate_limits,
+                data=data or Path(directory),
+                demo=demo,
+                policy=policy,
+                rate_limits=rate_limits,
                 **settings,
-            )
+            ),
+            clock,
         )
         try:
             if demo:
-                await sample.populate(node.store)
+                await sample.populate(node.store, clock)
             node.start()
             async with running(node.asgi(ASSETS), node.gateway) as served:
                 node.gateway.origins.update(own_origins(served.host, served.port))

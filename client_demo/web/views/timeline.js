@@ -53,7 +53,8 @@ export function timelineView(ports) {
     const anchor = opened || atEnd || wroteNow ? null : findAnchor();
     keep(list, rows, makeRow, showRow);
     describe(rows);
-    takeTabStop(list, list.querySelector(".message[tabindex='0']") ?? list.querySelector(".message:last-of-type"));
+    // While nobody moves about in it, it is entered at the newest message.
+    if (!list.contains(document.activeElement)) takeTabStop(list, [...list.querySelectorAll(".message")].at(-1));
     if (opened) toStart();
     else if (anchor === null) toEnd();
     else scroller.scrollTop += anchor.element.offsetTop - anchor.top;
@@ -127,10 +128,10 @@ function moveFocus(list, event) {
   all[Math.min(Math.max(to, 0), all.length - 1)].focus();
 }
 
-/** @param {HTMLElement} list @param {Element | null} target */
+/** @param {HTMLElement} list @param {Element | undefined} target In a message. */
 function takeTabStop(list, target) {
-  const message = target?.closest(".message") ?? null;
-  if (message === null) return;
+  const message = target?.closest(".message");
+  if (!message) return;
   for (const one of list.querySelectorAll(".message[tabindex='0']")) one.setAttribute("tabindex", "-1");
   message.setAttribute("tabindex", "0");
 }

@@ -66,12 +66,19 @@ def same(inbox: Inbox, house: House) -> None:
     st.lists(steps, min_size=12, max_size=40),
     st.lists(steps, min_size=8, max_size=40),
     st.booleans(),
+    st.booleans(),
     st.integers(0, 40),
     st.randoms(use_true_random=False),
     st.integers(1, 50),
 )
 def test_state_and_events_are_the_state_read_afresh(
-    before: list[Step], after: list[Step], leaves: bool, back: int, twice: Random, limit: int
+    before: list[Step],
+    after: list[Step],
+    leaves: bool,
+    live: bool,
+    back: int,
+    twice: Random,
+    limit: int,
 ) -> None:
     """Reads in the middle; takes events from somewhat before that, some more than once."""
     house = House()
@@ -83,7 +90,9 @@ def test_state_and_events_are_the_state_read_afresh(
         step(house)
     if leaves and house.heads.get("conversation:many"):
         house.leave()
-    for replayed in house.events(max(0, read_at - back), len(house.log)):
+    start = max(0, read_at - back)
+    events = house.live[start:] if live else house.events(start, len(house.log))
+    for replayed in events:
         for _ in range(twice.randint(1, 2)):
             inbox.apply(replayed, 0.0)
     catch_up(inbox, house)

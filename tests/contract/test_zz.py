@@ -1,3 +1,0 @@
-import asyncio
-async def test_hang():
-    await asyncio.Event().wait()

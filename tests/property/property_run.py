@@ -1,0 +1,87 @@
+"""The property as something to be run: with the product as it is, or with a bug planted in it.
+
+`explore` opens a node for each set of rules, has Hypothesis make programs, and carries each out on
+members of its own. The same seed makes the same programs; how their commands fall into batches is
+the machine's doing. `SUBROSA_SEED` chooses another seed than CI's, `SUBROSA_SHRINK=1` lets
+Hypothesis look for the shortest failing program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import hypothesis
+import uvloop
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.property.bench import Bench
+from tests.property.program import STEP, Run
+from tests.property.verdict import judge
+from tests.support.oracle_world import Rules
+
+STEPS = 40
+SEED = int(os.environ.get("SUBROSA_SEED", "1"))
+SHIPPED = Rules(reblock_ms=600_000, reinvite_ms=1_200_000)
+TIGHT = Rules(
+    newcomers="from_joining", participants=5, signals_up_to=3, reactions=2, body=60, title=20,
+    reblock_ms=600_000, reinvite_ms=1_200_000, resume_events=12,
+)  # fmt: skip
+SMALL_BUFFERS = {"buffer_soft_bytes": 800, "buffer_hard_bytes": 6_000, "in_flight_per_session": 8}
+
+steps = st.binary(min_size=STEP, max_size=STEP)
+programs = st.lists(steps, min_size=STEPS, max_size=STEPS)
+
+
+def explore(
+    rules: Rules,
+    examples: int,
+    bug: Callable[[], AbstractContextManager[object]] = nullcontext,
+    **limits: int,
+) -> Counter[str]:
+    """Carry out so many programs; answers what was exercised. Raises what was found."""
+    bench = Bench(rules, **limits)
+    numbers = itertools.count(1)
+    phases = [Phase.generate]
+    if os.environ.get("SUBROSA_SHRINK"):
+        phases.append(Phase.shrink)
+
+    async def one(size: int, program: list[bytes]) -> None:
+        run = Run(bench, next(numbers), size)
+        try:
+            await run.begin()
+            for step in program:
+                await run.step(step)
+            await judge(run)
+        except BaseException as failure:
+            failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
+            raise
+
+    with (
+        bug(),
+        tempfile.TemporaryDirectory() as directory,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(bench.open(Path(directory)))
+
+        @hypothesis.seed(SEED)
+        @settings(
+            max_examples=examples, phases=phases, database=None, deadline=None,
+            suppress_health_check=list(HealthCheck), report_multiple_bugs=False,
+        )  # fmt: skip
+        @given(size=st.integers(4, 7), program=programs)
+        def property_(size: int, program: list[bytes]) -> None:
+            runner.run(one(size, program))
+
+        try:
+            property_()
+        finally:
+            runner.run(bench.close())
+    return bench.counts
