@@ -38,7 +38,10 @@ async function begin() {
 /** @param {string} member @param {Profile[]} members */
 function signInAs(member, members) {
   sessionStorage.setItem(SAMPLE_MEMBER, member);
-  signIn(renewableToken(() => fetchToken(fetchFrom, member)), members);
+  signIn(
+    renewableToken(() => fetchToken(fetchFrom, member)),
+    members,
+  );
 }
 
 /** @param {import("./net/link.js").Credentials} credentials @param {Profile[]} members */

@@ -13,6 +13,7 @@ from typing import Any
 from server.commands import views
 from server.commands.facts import Reactions, Roster
 from server.commands.outcome import Event
+from server.commands.places import counted_at
 from server.commands.snapshot import Snapshot
 from server.domain import conversations
 from server.domain.ids import conversation_topic
@@ -67,6 +68,7 @@ def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot
     many = roster is not None and len(roster.roles) > snapshot.policy.signals_up_to
     reacted = known.reactions if known is not None else []
     if as_of >= 0:
+        many = counted_at(entry.conversation, as_of, snapshot)
         row = conversations.as_of(row, changes, as_of)
         reacted = conversations.reactions_as_of(reacted, row.rev)
     else:

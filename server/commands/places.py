@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from server.commands.facts import Roster
+from server.commands.snapshot import Snapshot
 from server.commands.work import Facts, Work
 from server.domain import contact, conversations
 from server.domain.rows import Conversation, Member, Message, Pair, Participant
@@ -88,6 +89,12 @@ def counted(where: Place, facts: Facts) -> bool:
         return False
     roster = facts.find(Roster, where.row.key)
     return roster is not None and len(roster.roles) > facts.policy.signals_up_to
+
+
+def counted_at(conversation: int, pos: int, snapshot: Snapshot) -> bool:
+    """Whether it was so large as of a position of its topic."""
+    there = [p for p in snapshot.participants(conversation) if conversations.present_at(p, pos)]
+    return len(there) > snapshot.policy.signals_up_to
 
 
 def open_one_to_one(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from server.commands import results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions, Roster
-from server.commands.places import Place, counted, place
+from server.commands.places import Place, counted, counted_at, place
 from server.commands.snapshot import Snapshot
 from server.domain import contact, conversations
 from server.domain.rows import Conversation, Member, Message, Participant, Topic
@@ -26,9 +26,9 @@ def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot)
         *((Member, row.sender) for row in rows),
         *((Member, key) for row in rows for key in row.mentions),
     )
-    many = counted(where, snapshot)
-    changes = {}
+    many, changes = counted(where, snapshot), {}
     if where.view.pos >= 0:
+        many = counted_at(where.row.key, where.view.pos, snapshot)
         changes = snapshot.revisions([row.key for row in rows if row.rev], where.view.pos)
     out = []
     for row in rows:
@@ -63,9 +63,10 @@ def _shown(me: Member, other: Member, part: Participant, where: Place, snapshot:
 def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:
     row, mine, view = where.row, where.mine, where.view
     last_seq = row.seq if view.seq < 0 else view.seq
-    newest = snapshot.messages(row.key, 0, last_seq + 1, 1, newest=True) if last_seq else []
-    visible = [message for message in newest if view.sees_seq(message.seq)]
-    shown_last = _messages(me, where, visible, snapshot)
+    newest: list[Message] = []
+    for low, high in reversed(_ranges(where)):
+        newest = newest or snapshot.messages(row.key, low, high + 1, 1, newest=True)
+    shown_last = _messages(me, where, newest, snapshot)
     title = row.title if view.pos < 0 else snapshot.title_at(row, view.pos)
     out: Map = {
         "id": snapshot.ids.conversation(row.key),
@@ -177,10 +178,10 @@ def history(me: Member, p: History, snapshot: Snapshot) -> Map:
     newest = p.after is None
     after = 0 if p.after is None else p.after
     before = top if p.before is None else min(p.before, top)
-    ranges = [(a, u if u >= 0 else top - 1) for a, u in where.view.seq_ranges]
+    ranges = _ranges(where)
     rows: list[Message] = []
     # Stays may overlap (a newcomer sees all) or leave gaps (or only what follows).
-    for low, high in _merged(ranges) if not newest else reversed(_merged(ranges)):
+    for low, high in ranges if not newest else reversed(ranges):
         wanted = limit + 1 - len(rows)
         if wanted <= 0:
             break
@@ -197,8 +198,9 @@ def history(me: Member, p: History, snapshot: Snapshot) -> Map:
     }
 
 
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """(after, until] ranges in order, overlapping ones joined."""
+def _ranges(where: Place) -> list[tuple[int, int]]:
+    """The sequence numbers a reader may see: (after, until] in order, overlapping ones joined."""
+    ranges = [(a, u if u >= 0 else where.row.seq) for a, u in where.view.seq_ranges]
     out: list[tuple[int, int]] = []
     for after, until in sorted(ranges):
         if out and after <= out[-1][1]:

@@ -208,11 +208,10 @@ class Hub:
         """A session was told that its topics changed: do as it was told."""
         if event.pos <= session.opened_pos or not event.topic.startswith("member:"):
             return
-        topic, pos = event.data["topic"], event.data["pos"]
         if event.name == "conversation.joined":
-            self._attach(session, topic, pos, pos)
+            self._attach(session, event.data["topic"], event.data["pos"], event.data["pos"])
         elif event.name == "conversation.left":
-            self._detach(session, topic)
+            self._detach(session, event.data["topic"])
 
     def _lose(self, member: str, topic: str) -> None:
         audience = self.audiences.get(member)

@@ -82,6 +82,8 @@ class Replays:
                 for event in page.events:
                     if live.name not in session.topics or event.pos > live.pos:
                         break
+                    if session.heavy:  # the rest is read again, as it is by then
+                        break
                     self._give(session, event)
                     pos = event.pos
                 else:
@@ -107,12 +109,17 @@ class Replays:
         try:
             while pos < last and not session.ended:
                 page = await self._page(log_pages.seen_by(session.audience.member, topic, pos))
+                since = pos
                 for event in page.events:
+                    if session.heavy:
+                        break
                     if event.pos <= last and topic not in session.topics:
                         self._hub.push_event(session, event)
-                if page.over or page.end <= pos:
-                    return
-                pos = page.end
+                    pos = event.pos
+                else:
+                    if page.over or page.end <= since:
+                        return
+                    pos = page.end
                 await session.drained()
         except SubrosaError:
             log.warning("a resume could not be read", exc_info=True)

@@ -128,10 +128,17 @@ class Session:
         self.topics.clear()
         self._wake()
 
+    @property
+    def heavy(self) -> bool:
+        """Whether a write's worth is due already: what was missed is not read on top of it."""
+        self._recount()
+        return self._bytes >= WRITE_BYTES
+
     async def drained(self) -> None:
         """Wait until everything due has been handed over, or the session has ended."""
         if self.live and (self.pending or self.wire.full):
-            self._drained = asyncio.get_running_loop().create_future()
+            if self._drained is None:  # several topics may be waiting for the one wire
+                self._drained = asyncio.get_running_loop().create_future()
             await self._drained
 
     def _wake(self) -> None:

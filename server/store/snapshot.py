@@ -190,7 +190,35 @@ class SqlSnapshot:
         for row, part in rows:
             if row.key in gaps:
                 counts[row.key] = self._unread_in_stays(member_key, row, part)
-        return [counts.get(key, 0) for key in keys]
+        deleted = self._deleted_in_time(member_key, rows)
+        return [counts.get(key, 0) - deleted.get(key, 0) for key in keys]
+
+    def _deleted_in_time(
+        self, member_key: int, rows: Sequence[tuple[Conversation, Participant]]
+    ) -> dict[int, int]:
+        """Of conversations that the member has left: how many of what would be unread were
+        tombstones by their last position. What was deleted later is as it was then."""
+        views = {row.key: conversations.view(row, part) for row, part in rows if part.ended_ms}
+        counts: dict[int, int] = {}
+        if not views:
+            return counts
+        mine = participant.c
+        found = self._connection.execute(
+            select(message.c.conversation, message.c.seq, func.max(revision.c.pos))
+            .join(participant, mine.conversation == message.c.conversation)
+            .join(revision, revision.c.message == message.c.key)
+            .where(
+                mine.member == member_key, mine.conversation.in_(views),
+                message.c.seq > mine.read, message.c.sender != member_key,
+                message.c.deleted_at > 0,
+            )
+            .group_by(message.c.conversation, message.c.seq)
+        )  # fmt: skip
+        for key, seq, pos in found:
+            view = views[key]
+            if view is not None and view.sees_seq(seq) and pos <= view.pos:
+                counts[key] = counts.get(key, 0) + 1
+        return counts
 
     def _unread_in_stays(self, member_key: int, row: Conversation, part: Participant) -> int:
         """The same for who left and came back: only what falls within a stay."""

@@ -128,7 +128,7 @@ class Api:
         """Prometheus' exposition, for the operator or from this machine."""
         if not (self._is_operator(request) or _from_here(request)):
             return PlainTextResponse("an X-API-Key is needed\n", 401)
-        return Response(self._metrics.text(), media_type=None, headers={
+        return Response(await self._metrics.text(), media_type=None, headers={
             "content-type": CONTENT_TYPE})  # fmt: skip
 
     async def page(self, _request: Request) -> Response:

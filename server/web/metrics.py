@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
@@ -19,7 +20,8 @@ class Metrics:
 
     def __init__(self, hub: Hub, waiting: Callable[[], int]) -> None:
         self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
         self._commands = Counter(
             "subrosa_commands", "Commands by outcome.", ["cmd", "outcome"], registry=self._registry
         )
@@ -29,9 +31,10 @@ class Metrics:
         """A command ended with "ok" or an error code."""
         self._commands.labels(cmd, outcome).inc()
 
-    def text(self) -> bytes:
-        """The exposition."""
-        return generate_latest(self._registry)
+    async def text(self) -> bytes:
+        """The exposition. What the kernel knows of the process lies in files: off the loop."""
+        process = await asyncio.to_thread(generate_latest, self._process)
+        return generate_latest(self._registry) + process
 
 
 class _HubCollector(Collector):

@@ -254,6 +254,10 @@ class Connection:
         else:
             self._send(result(request.id, outcome.result or {}))
         self._pump()
+        self._take_more()
+
+    def _take_more(self) -> None:
+        """Read on, once half of what may be in flight has been answered."""
         if len(self._queue or ()) + self._writes < self._gateway.policy.in_flight_per_session // 2:
             self.wire.resume_reading()
 
@@ -311,7 +315,7 @@ class Connection:
         resuming = Resuming(
             gateway.policy.resume_events,
             opened,
-            asks=params.resume is not None,
+            asks=params.resume is not None or params.resume_more,
             same_epoch=params.epoch in (None, value["epoch"]),
         )
         positions, reset = resuming.split(params.resume)
@@ -338,6 +342,7 @@ class Connection:
         else:
             gateway.hub.open(session, opened, positions)
         self._pump()
+        self._take_more()
 
     def _limits(self) -> dict[str, int]:
         policy = self._gateway.policy
@@ -372,6 +377,7 @@ class Connection:
         for waiting, _, _ in self._queue or ():
             self._send(error(waiting.id, Unauthenticated("Connect first.").to_wire()))
         self._queue = None
+        self._take_more()
         if isinstance(refusal, TokenExpired):
             self.end(*EXPIRED)
         elif isinstance(refusal, TokenRevoked):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
 from tests.browser.scripted import ScriptedServer, sign_in
 from tests.support.chromium import chromium
@@ -19,7 +19,7 @@ from tests.support.chromium import chromium
 # Read from disk at its first use otherwise, inside a loop in which nothing may block.
 mimetypes.init()
 
-SCREEN = {"width": 1200, "height": 800}
+SCREEN = ViewportSize(width=1200, height=800)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -42,8 +42,13 @@ async def page(context: BrowserContext) -> AsyncIterator[Page]:
     """A tab in which no script may fail and the policy may refuse nothing."""
     made = await context.new_page()
     wrong: list[str] = []
+
+    def logged(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
     made.on("pageerror", lambda error: wrong.append(str(error)))
-    made.on("console", lambda message: wrong.append(message.text) if message.type == "error" else 0)
+    made.on("console", logged)
     yield made
     # A refused favicon or socket is logged as an error too, and is what some tests arrange.
     assert [text for text in wrong if "Failed to load resource" not in text] == []

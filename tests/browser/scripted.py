@@ -96,7 +96,9 @@ class ScriptedServer:
         elif path == "/demo/token" and self.members is not None:
             await route.fulfill(json={"token": "a-token"})
         elif path == "/blank":
-            await route.fulfill(body="<!doctype html><title>cases</title>", content_type="text/html")
+            await route.fulfill(
+                body="<!doctype html><title>cases</title>", content_type="text/html"
+            )
         else:
             await self._file(route, path)
 
@@ -168,6 +170,10 @@ class ScriptedServer:
         while not condition():
             self._changed.clear()
             await self._changed.wait()
+
+    async def wait_socket(self, number: int) -> None:
+        """Until so many connections have been tried."""
+        await self.wait_for(lambda: self.sockets >= number)
 
     async def wait_sent(self, cmd: str, times: int = 1) -> Map:
         """The params of the `times`-th command of this name, once it has come."""

@@ -121,7 +121,9 @@ async def test_everything_by_keyboard(browser: Browser, node: Running) -> None:
         await keys.press("Escape")
         await expect(ada.field).to_have_value("")
 
-        outline = await ada.rows.first.evaluate("row => (row.focus(), getComputedStyle(row).outline)")
+        outline = await ada.rows.first.evaluate(
+            "row => (row.focus(), getComputedStyle(row).outline)"
+        )
         assert "solid" in outline
         await grace.open(ADA)
         await expect(grace.message("By keyboard alone.").locator(".reaction")).to_have_text("❤️1")

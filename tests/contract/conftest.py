@@ -10,7 +10,6 @@ import pytest
 from tests.support.bounded import bound
 from tests.support.nursery import Nursery
 
-
 HERE = Path(__file__).parent
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+import msgpack
 import pytest
 
 from server.domain.policy import DEFAULT
+from tests.support import peer
 from tests.support.careful_peer import ENCODINGS, CarefulPeer, careful, refused
 from tests.support.running import Running, running_node
 
@@ -282,3 +285,70 @@ async def test_the_epoch_and_the_positions_outlive_the_server(tmp_path: Any) -> 
             first = await grace.connect(resume={"member:grace": 2}, epoch=epoch)
             assert (first["epoch"], first["reset"]) == (epoch, [])
             assert await bodies(grace, 2) == ["m1", "m2"]
+
+
+async def test_a_page_of_the_longest_messages_is_resumed_too() -> None:
+    async with running_node() as server:
+        await server.people("ada", "grace")
+        async with careful(server, "ada") as (ada,):
+            for number in range(220):
+                body = f"m{number} ".ljust(8_000, "ä")
+                await ada.call("message.send", to="grace", body=body, client_id=str(number))
+            async with CarefulPeer(server.ws, server.token("grace")) as grace:
+                await grace.connect(resume={"member:grace": 1})
+                assert [b.split()[0] for b in await bodies(grace, 220)] == [
+                    f"m{n}" for n in range(220)
+                ]
+
+
+async def test_what_is_deleted_while_its_reader_is_slow_is_not_told_any_more() -> None:
+    """Pages are read as the socket drains: what waits is as it is when its turn comes."""
+    async with running_node() as server:
+        await server.people("ada", "grace")
+        async with careful(server, "ada") as (ada,):
+            ids = []
+            for number in range(300):
+                body = f"m{number} ".ljust(8_000, "ä")
+                sent = await ada.call("message.send", to="grace", body=body, client_id=str(number))
+                ids.append(sent["message"])
+            port = httpx.URL(server.base).port or 0
+            async with peer.open_websocket(
+                port, "subrosa.v1.msgpack", receive_buffer=4_096
+            ) as slow:
+                params = {"token": server.token("grace"), "resume": {"member:grace": 1}}
+                frame = {"id": 1, "cmd": "connect", "params": params}
+                await slow.send(peer.frame(peer.BINARY, msgpack.packb(frame)))
+                await slow.frame()
+                await slow.frame()  # it has begun, and cannot go on before this one reads
+                for message in ids[250:]:
+                    await ada.call("message.delete", message=message)
+                told = []
+                while len(told) < 299:
+                    _, payload = await slow.frame()
+                    data = msgpack.unpackb(payload)["data"]
+                    told.append(data.get("body", "deleted ").split()[0])
+                assert told == [f"m{n}" for n in range(1, 250)] + ["deleted"] * 50
+
+
+async def test_commands_sent_before_connect_is_answered_are_all_answered() -> None:
+    async with running_node() as server:
+        await server.people("ada")
+        async with CarefulPeer(server.ws, server.token("ada")) as ada:
+            first = await ada.start("connect", token=server.token("ada"))
+            pings = [await ada.start("ping") for _ in range(300)]
+            assert "result" in await first
+            assert ["result" in await ping for ping in pings] == [True] * 300
+
+
+async def test_a_connect_that_is_refused_leaves_its_socket_readable() -> None:
+    async with running_node() as server:
+        await server.people("ada")
+        server.node.store._limit = 0
+        async with CarefulPeer(server.ws, server.token("ada")) as ada:
+            first = await ada.start("connect", token=server.token("ada"))
+            pings = [await ada.start("ping") for _ in range(300)]
+            assert (await first)["error"]["code"] == "busy"
+            for ping in pings:
+                assert (await ping)["error"]["code"] == "unauthenticated"
+            server.node.store._limit = 100
+            await ada.connect()

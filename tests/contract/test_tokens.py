@@ -149,8 +149,9 @@ async def test_a_live_socket_ends_with_4005_when_its_token_does() -> None:
     async with running_node() as server:
         clock = Clock.of(server)
         await server.people("ada")
-        async with Peer(server.ws, server.token("ada", 30)) as short, careful(server, "ada") as (
-            long,
+        async with (
+            Peer(server.ws, server.token("ada", 30)) as short,
+            careful(server, "ada") as (long,),
         ):
             connected = await short.connect()
             clock.move(29)

@@ -70,9 +70,7 @@ async def test_what_was_missed_follows_a_resume() -> None:
         await server.people("ada", "grace")
         async with connected(server, "ada") as (ada,):
             for number in range(450):
-                await ada.call(
-                    "message.send", to="grace", body=f"m{number}", client_id=str(number)
-                )
+                await ada.call("message.send", to="grace", body=f"m{number}", client_id=str(number))
             async with Peer(server.ws, server.token("grace")) as grace:
                 await grace.connect(resume={"member:grace": 1})
                 got = [await grace.event("message.created") for _ in range(450)]

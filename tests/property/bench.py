@@ -30,7 +30,7 @@ from server.settings import Settings
 from server.web.dispatch import validate
 from server.web.http import OPERATOR
 from server.web.tokens import Tokens
-from tests.property.clients import Connection, Request
+from tests.property.clients import Connection
 from tests.property.devices import Device
 from tests.support.oracle import Oracle
 from tests.support.oracle_world import Disagreement, Rules, Talk, Token
@@ -102,6 +102,7 @@ class Bench:
         self._reading = 0
         self._news = asyncio.Event()
         self._spoilt = False
+        self._again = False
         self._together = 0
 
     async def open(self, data: Path) -> None:
@@ -167,7 +168,7 @@ class Bench:
         with self._transaction() as connection:
             yield connection
             if self._spoilt and self._together > 1:  # those of a batch are run again, each alone
-                self._spoilt = False
+                self._spoilt, self._again = False, True
                 self.counts["spoilt batches"] += 1
                 raise OperationalError("spoilt", {}, Exception("by the test"))
 
@@ -221,11 +222,14 @@ class Bench:
     def _observe(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         self._news.set()
         self.counts["batches"] += 1
+        again, self._again = self._again, False  # each of these was a transaction of its own
         for call, outcome in zip(calls, outcomes, strict=True):
             if self.failure is not None:
                 return
             try:
                 self._committed(call, outcome)
+                if again or call is calls[-1]:
+                    self._passed()
             except BaseException as failure:
                 self.wrong(failure)
                 raise
@@ -240,6 +244,8 @@ class Bench:
             connection, request = None, None
         else:
             connection, token = self._by_jti[call.caller.jti]
+            if not connection.writes:
+                raise Disagreement(f"{token} never said {call.cmd}")
             request = connection.writes.popleft()
             cmd, params = request.cmd, request.params
             told = {} if cmd == "refresh" else {k: v for k, v in params.items() if k != "token"}
@@ -250,15 +256,21 @@ class Bench:
                 f"{call.caller.member} {call.cmd} {params}: {code or 'done'}, not {answer}"
             )
         self._count(cmd, code, params)
+        if cmd == "connect" and not code and connection is not None:
+            self.counts["resumes across edits and deletions"] += connection.over_changes(params)
         if connection is not None and request is not None:
             if cmd == "refresh" and not code:
-                connection.token = token
+                connection.token, connection.text = token, params["token"]
             connection.committed(request, answer)
+        if cmd == "session.revoke":
+            for one in self.connections:
+                if one.code is None and one.member == params["member"]:
+                    one.revoked |= params.get("device", one.device.name) == one.device.name
+
+    def _passed(self) -> None:
         for one in self.connections:
             if one.code is None:
                 one.passed()
-                if cmd == "session.revoke" and one.member == params["member"]:
-                    one.revoked |= params.get("device", one.device.name) == one.device.name
 
     def _count(self, cmd: str, code: str, params: Map) -> None:
         self.counts[code or cmd] += 1

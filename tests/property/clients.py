@@ -130,6 +130,15 @@ class Connection:
         assert self.opening is not None
         return self.opening.unnamed if self.opening.asks else set()
 
+    def over_changes(self, params: Map) -> bool:
+        """Whether this client now resumes over edits or deletions that it has missed."""
+        return any(
+            entry.name in ("message.edited", "message.deleted")
+            for topic, pos in (params.get("resume") or {}).items()
+            if topic == self.device.own or topic in self.device.positions
+            for entry in self.oracle.logs[topic][pos:]
+        )
+
     # Being told something
 
     def handed(self, frame: Map) -> None:

@@ -29,7 +29,7 @@ class Run:
     def __init__(self, bench: Bench, number: int, size: int) -> None:
         bench.start()
         self.bench = bench
-        self.members = [f"{name}.{number}" for name in "ada bob cyd dan eve fay gus".split()[:size]]
+        self.members = [f"{name}.{number}" for name in ["ada", "bob", "cyd", "dan", "eve", "fay", "gus"][:size]]
         self.all = Speakers(bench, self.members)
         self.unfinished: list[tuple[Connection, dict[str, int]]] = []  # that have more to resume
         self.devices = [

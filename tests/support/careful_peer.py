@@ -18,7 +18,7 @@ import msgpack
 
 from tests.support.peer_client import Peer, Refusal
 from tests.support.running import Running
-from tests.support.shapes import misfit, misfit_of_frame, ERROR
+from tests.support.shapes import ERROR, misfit, misfit_of_frame
 
 ENCODINGS = ("msgpack", "json")
 TYPES = {"json": "application/json", "msgpack": "application/msgpack"}
@@ -44,7 +44,9 @@ class CarefulPeer(Peer):
         self.stray: list[dict[str, Any]] = []
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         await super().__aexit__(kind, value, trace)
@@ -55,7 +57,8 @@ class CarefulPeer(Peer):
         """The first command; positions are followed from here."""
         result = await super().connect(**params)
         resumed: dict[str, int] = params.get("resume") or {}
-        for topic, head in result["topics"].items():
+        # Where topics are resumed in parts, only what comes tells from where.
+        for topic, head in () if params.get("resume_more") else result["topics"].items():
             self.positions[topic] = head if topic in result["reset"] else resumed.get(topic, head)
         return result
 
@@ -116,9 +119,7 @@ class HttpPeer:
             headers["authorization"] = f"Bearer {token}"
         if key:
             headers["x-api-key"] = key
-        self.client = httpx.AsyncClient(
-            base_url=base, headers=headers, trust_env=False, timeout=30
-        )
+        self.client = httpx.AsyncClient(base_url=base, headers=headers, trust_env=False, timeout=30)
 
     async def __aenter__(self) -> Self:
         return self
@@ -169,3 +170,19 @@ async def refused(speaker: Speaker, cmd: str, **params: Any) -> dict[str, Any]:
     except Refusal as refusal:
         return refusal.error
     raise AssertionError(f"{cmd} was not refused: {result}")
+
+
+WAYS = ("msgpack", "json", "http+msgpack", "http+json")
+
+
+@asynccontextmanager
+async def speaking(server: Running, way: str, *members: str) -> AsyncIterator[tuple[Speaker, ...]]:
+    """One speaker for each of these members, by one of `WAYS`."""
+    over, _, encoding = way.rpartition("+")
+    async with AsyncExitStack() as stack:
+        if not over:
+            yield await stack.enter_async_context(careful(server, *members, encoding=encoding))
+            return
+        tokens = [server.token(member) for member in members]
+        made = [HttpPeer(server.base, token, encoding=encoding) for token in tokens]
+        yield tuple([await stack.enter_async_context(one) for one in made])

@@ -74,7 +74,9 @@ class Nursery:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._socket.close()
@@ -106,9 +108,7 @@ class Nursery:
         self, data: Path, *flags: str, **environment: str
     ) -> AsyncIterator[tuple[Child, str]]:
         """`subrosa serve` on this directory and a free port, and its address; killed at the end."""
-        child = await self.start(
-            "serve", "--port", "0", "--data", str(data), *flags, **environment
-        )
+        child = await self.start("serve", "--port", "0", "--data", str(data), *flags, **environment)
         try:
             yield child, await child.address()
         finally:
@@ -127,7 +127,7 @@ async def _reader(descriptor: int) -> asyncio.StreamReader:
 
 
 def _mother(descriptor: int) -> None:
-    import server.cli  # noqa: F401, PLC0415 - what all children start with
+    import server.cli  # noqa: F401 - what all children start with
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children report by their own pipes
     with socket.socket(fileno=descriptor) as orders:
@@ -181,7 +181,7 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
 
 
 def _main() -> int:
-    from server import cli  # noqa: PLC0415
+    from server import cli
 
     try:
         cli.main()
@@ -192,8 +192,8 @@ def _main() -> int:
 
 def _be_impatient() -> None:
     """What takes 5, 10 and 20 seconds takes one or two."""
-    from server.realtime import heartbeat  # noqa: PLC0415
-    from server.web import serving  # noqa: PLC0415
+    from server.realtime import heartbeat
+    from server.web import serving
 
     heartbeat.CONNECT_S = 1
     limits = functools.partial(serving.Limits, close_s=0.5, request_s=1.0)

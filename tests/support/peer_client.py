@@ -40,7 +40,7 @@ class Peer:
         self.socket: ClientConnection
         self.events: list[dict[str, Any]] = []
         self.all_events: list[dict[str, Any]] = []
-        self.bytes = b""
+        self._chunks: list[bytes] = []
         self.closed: tuple[int, str] | None = None
 
     async def __aenter__(self) -> Self:
@@ -55,18 +55,25 @@ class Peer:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         await self.socket.close()
         assert self._reader is not None
         await self._reader
 
+    @property
+    def bytes(self) -> bytes:
+        """Everything that ever came, joined when asked for: adding each to the last copies all."""
+        return b"".join(self._chunks)
+
     async def _read(self) -> None:
         try:
             async for message in self.socket:
                 raw = message.encode() if isinstance(message, str) else message
-                self.bytes += raw
+                self._chunks.append(raw)
                 frame = json.loads(raw) if self._encoding == "json" else msgpack.unpackb(raw)
                 await self._take(frame)
         except ConnectionClosed:

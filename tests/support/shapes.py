@@ -12,9 +12,7 @@ from typing import Any, Final
 Shape = Any
 
 ERROR: Final = {"code": str, "message": str, "retryable": bool}
-SETTINGS: Final = {
-    name: bool for name in ("receipts", "active_status", "inmail", "sponsored", "open_profile")
-}
+SETTINGS: Final = dict.fromkeys(("receipts", "active_status", "inmail", "sponsored", "open_profile"), bool)
 PROFILE: Final = {"member": str, "name": str, "headline": str, "avatar": str}
 INVITATION: Final = {"invitation": str, "from": str, "to": str, "note": str, "sent_at": int}
 REACTIONS: Final = [{"emoji": str, "members": [str]}]
@@ -125,7 +123,9 @@ def misfit_of_frame(frame: dict[str, Any]) -> str | None:
 def _misfit_of_event(frame: dict[str, Any]) -> str | None:
     name = frame["event"]
     if name in SIGNALS:
-        return misfit(frame["data"], SIGNALS[name], name) or _only(frame, {"event", "topic", "data"})
+        return misfit(frame["data"], SIGNALS[name], name) or _only(
+            frame, {"event", "topic", "data"}
+        )
     wrong = _only(frame, {"event", "topic", "pos", "data"}) or misfit(frame, {"pos": int})
     if name in ("message.created", "message.edited", "message.deleted"):
         return wrong or misfit_of_message(frame["data"])

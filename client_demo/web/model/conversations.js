@@ -26,7 +26,10 @@ export class Conversations {
   put(conversation, otherwise) {
     this.known.set(conversation.id, conversation);
     const { last } = conversation;
-    this.active.set(conversation.id, last?.sent_at ?? this.active.get(conversation.id) ?? otherwise);
+    this.active.set(
+      conversation.id,
+      last?.sent_at ?? this.active.get(conversation.id) ?? otherwise,
+    );
   }
 
   /**
@@ -63,7 +66,8 @@ export class Conversations {
     if (held === undefined) return;
     const isNew = message.seq > held.seq;
     const { last } = held;
-    if (last && (message.seq < last.seq || (message.seq === last.seq && message.rev < last.rev))) return;
+    if (last && (message.seq < last.seq || (message.seq === last.seq && message.rev < last.rev)))
+      return;
     this.change(held.id, {
       last: message,
       seq: Math.max(held.seq, message.seq),

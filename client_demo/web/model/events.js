@@ -53,7 +53,8 @@ const HANDLERS = {
   },
   "conversation.renamed": (state, { conversation, title }, again) => {
     state.conversations.change(conversation, { title });
-    if (!again) state.notice(conversation, title ? `Renamed to “${title}”.` : "The title was removed.");
+    if (!again)
+      state.notice(conversation, title ? `Renamed to “${title}”.` : "The title was removed.");
     return ["list", "timeline"];
   },
   "roster.changed": changedRoster,

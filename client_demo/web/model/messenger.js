@@ -69,15 +69,18 @@ export class Messenger {
       now: clock.now,
       failed: (words) => {
         this.state.ready = false;
-        this.link.lost(words);
+        if (this.link.state.phase === "live") this.link.lost(words);
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, clientId }) => command("message.send", {
-        ...(target.startsWith(DRAFT) ? { to: target.slice(DRAFT.length) } : { conversation: target }),
-        body,
-        client_id: clientId,
-      }),
+      send: ({ target, body, clientId }) =>
+        command("message.send", {
+          ...(target.startsWith(DRAFT)
+            ? { to: target.slice(DRAFT.length) }
+            : { conversation: target }),
+          body,
+          client_id: clientId,
+        }),
       sent: (outgoing, result) => this.sent(outgoing, result),
       changed: () => changes.changed("timeline"),
       newId,
@@ -221,7 +224,8 @@ export class Messenger {
    * @param {{visible?: boolean, atEnd?: boolean}} attention */
   attend(attention) {
     Object.assign(this.marker, attention);
-    if (attention.atEnd && this.state.openId !== null) this.state.timeline(this.state.openId).trim();
+    if (attention.atEnd && this.state.openId !== null)
+      this.state.timeline(this.state.openId).trim();
     this.considerRead();
   }
 

@@ -170,7 +170,8 @@ export class Reader {
    *   the next one begins.
    */
   once(name, run) {
-    const running = this.running.get(name) ?? this.run(run).finally(() => this.running.delete(name));
+    const running =
+      this.running.get(name) ?? this.run(run).finally(() => this.running.delete(name));
     this.running.set(name, running);
     return running;
   }
@@ -194,7 +195,8 @@ function earliest(ats) {
   /** @type {At} */
   const all = {};
   for (const at of ats) {
-    for (const [topic, pos] of Object.entries(at ?? {})) all[topic] = Math.min(pos, all[topic] ?? pos);
+    for (const [topic, pos] of Object.entries(at ?? {}))
+      all[topic] = Math.min(pos, all[topic] ?? pos);
   }
   return all;
 }

@@ -63,7 +63,10 @@ export class Timeline {
   react({ message, rev, member, emojis }) {
     const held = this.find(message);
     if (held === undefined || held.deleted_at || rev <= held.rev) return;
-    this.put({ ...held, rev, reactions: withReactions(held.reactions ?? [], member, emojis) });
+    const { reactions = [] } = held;
+    // Where reactions are counts nobody knows what this member had: the next read tells.
+    if (reactions.some(({ count }) => count !== undefined)) return;
+    this.put({ ...held, rev, reactions: withReactions(reactions, member, emojis) });
   }
 
   /** Drop the oldest beyond the bound. */

@@ -20,7 +20,10 @@ export class TypingBoard {
     const here = this.typing.get(conversation) ?? new Map();
     this.typing.set(conversation, here);
     here.get(member)?.();
-    here.set(member, this.clock.after(lastsMs, () => this.stopped(conversation, member)));
+    here.set(
+      member,
+      this.clock.after(lastsMs, () => this.stopped(conversation, member)),
+    );
     this.changed();
   }
 

@@ -160,9 +160,7 @@ export class Link {
       // Sent together: a session's commands take effect in the order sent.
       const answers = await Promise.all([
         this.request("connect", params),
-        ...more.map((topics, at) =>
-          this.request("resume", { topics, more: at + 1 < more.length }),
-        ),
+        ...more.map((topics, at) => this.request("resume", { topics, more: at + 1 < more.length })),
       ]);
       const welcome = /** @type {Welcome} */ (Object.assign({}, ...answers));
       if (this.socket === socket) this.welcomed(welcome, first === undefined);

@@ -30,7 +30,12 @@ export function avatars(profiles) {
   if (profiles.length === 1) return avatar(profiles[0]);
   const [first, second] = profiles;
   if (second === undefined) return avatar({ member: "", name: "·" });
-  return h("span", { class: "avatar-pair", "aria-hidden": "true" }, avatar(second, "small"), avatar(first, "small"));
+  return h(
+    "span",
+    { class: "avatar-pair", "aria-hidden": "true" },
+    avatar(second, "small"),
+    avatar(first, "small"),
+  );
 }
 
 /** @param {string | undefined} url @returns {url is string} */
@@ -42,7 +47,10 @@ function isPicture(url) {
 export function initials(name) {
   const words = name.trim().split(/\s+/);
   const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
-  return ends.map((word) => [...word][0] ?? "").join("").toLocaleUpperCase();
+  return ends
+    .map((word) => [...word][0] ?? "")
+    .join("")
+    .toLocaleUpperCase();
 }
 
 /** @param {string} member */

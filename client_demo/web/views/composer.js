@@ -23,9 +23,23 @@ export function composer(messenger) {
   });
   const send = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send"));
   const stopEditing = h("button", { type: "button", class: "link" }, "Cancel");
-  const editing = h("div", { class: "editing", hidden: true }, h("span", {}, "Editing your message"), stopEditing);
-  const form = h("form", { class: "composer", on: { submit } }, editing, h("div", { class: "composer-field" }, field, send));
-  const closed = h("p", { class: "composer-closed", hidden: true }, "You are no longer in this conversation.");
+  const editing = h(
+    "div",
+    { class: "editing", hidden: true },
+    h("span", {}, "Editing your message"),
+    stopEditing,
+  );
+  const form = h(
+    "form",
+    { class: "composer", on: { submit } },
+    editing,
+    h("div", { class: "composer-field" }, field, send),
+  );
+  const closed = h(
+    "p",
+    { class: "composer-closed", hidden: true },
+    "You are no longer in this conversation.",
+  );
   const element = h("div", { class: "composer-place" }, form, closed);
 
   /** @type {Message | null} */

@@ -26,17 +26,51 @@ export function conversationView(messenger, { now, back }) {
     now,
     edit: writing.edit,
     remove: ({ message }) =>
-      confirmDialog("Delete message?", "It is deleted for everybody here.", "Delete", () => void messenger.delete(message)),
+      confirmDialog(
+        "Delete message?",
+        "It is deleted for everybody here.",
+        "Delete",
+        () => void messenger.delete(message),
+      ),
   });
-  const goBack = h("button", { type: "button", class: "icon-button back", "aria-label": "Back to conversations", on: { click: back } }, icon("back"));
+  const goBack = h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button back",
+      "aria-label": "Back to conversations",
+      on: { click: back },
+    },
+    icon("back"),
+  );
   const picture = h("span", { class: "head-picture" });
   const title = h("h1", { class: "head-title", tabindex: -1 });
   const subtitle = h("p", { class: "head-subtitle" });
-  const details = h("button", { type: "button", class: "icon-button", "aria-label": "People in this conversation" }, icon("people"));
+  const details = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "People in this conversation" },
+    icon("people"),
+  );
   const typing = h("p", { class: "typing-line" });
-  const head = h("header", { class: "head" }, goBack, picture, h("div", { class: "head-text" }, title, subtitle), details);
-  const open = h("section", { class: "conversation", "aria-label": "Conversation" }, head, timeline.element, typing, writing.element);
-  const nothing = h("div", { class: "nothing" },
+  const head = h(
+    "header",
+    { class: "head" },
+    goBack,
+    picture,
+    h("div", { class: "head-text" }, title, subtitle),
+    details,
+  );
+  const open = h(
+    "section",
+    { class: "conversation", "aria-label": "Conversation" },
+    head,
+    timeline.element,
+    typing,
+    writing.element,
+  );
+  const nothing = h(
+    "div",
+    { class: "nothing" },
     h("img", { src: "/assets/rose.svg", alt: "", width: 88, height: 88 }),
     h("p", {}, "Pick a conversation, or start one."),
   );
@@ -52,17 +86,25 @@ export function conversationView(messenger, { now, back }) {
     const to = state.open !== null && "to" in state.open ? state.open.to : null;
     const profiles = held
       ? others(held, state.me).map(({ member }) => state.people.get(member))
-      : to !== null ? [state.people.get(to)] : [];
+      : to !== null
+        ? [state.people.get(to)]
+        : [];
     fill(picture, avatars(profiles));
     fill(title, held ? titleOf(held, state.me, state.people) : (profiles[0]?.name ?? "…"));
     const several = held !== undefined && held.kind !== "one_to_one";
-    fill(subtitle, several ? `${held.participant_count ?? held.participants.length} people` : (profiles[0]?.headline ?? ""));
+    fill(
+      subtitle,
+      several
+        ? `${held.participant_count ?? held.participants.length} people`
+        : (profiles[0]?.headline ?? ""),
+    );
     details.hidden = !several;
   }
 
   function drawTyping() {
     const { openId, people } = state;
-    const names = openId === null ? [] : state.typing.who(openId).map((member) => people.firstName(member));
+    const names =
+      openId === null ? [] : state.typing.who(openId).map((member) => people.firstName(member));
     fill(typing, ...(names.length > 0 ? [dots(), typingInWords(names)] : []));
   }
 

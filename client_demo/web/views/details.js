@@ -12,12 +12,24 @@ export function openDetails(messenger) {
   const { openId } = state;
   const conversation = state.conversations.get(openId);
   if (openId === null || conversation === undefined) return;
-  const title = h("input", { id: "title", type: "text", maxlength: 100, value: conversation.title ?? "", autocomplete: "off" });
-  const rename = h("form", { class: "field-row" }, title, h("button", { type: "submit", class: "plain" }, "Rename"));
+  const title = h("input", {
+    id: "title",
+    type: "text",
+    maxlength: 100,
+    value: conversation.title ?? "",
+    autocomplete: "off",
+  });
+  const rename = h(
+    "form",
+    { class: "field-row" },
+    title,
+    h("button", { type: "submit", class: "plain" }, "Rename"),
+  );
   const people = h("ul", { class: "people compact", role: "list" });
   const leave = h("button", { type: "button", class: "danger" }, "Leave");
   const isOpen = conversation.state === "open";
-  const dialog = openDialog("People in this conversation",
+  const dialog = openDialog(
+    "People in this conversation",
     isOpen ? h("label", { for: "title" }, "Title") : null,
     isOpen ? rename : null,
     people,
@@ -31,8 +43,11 @@ export function openDetails(messenger) {
   });
   leave.addEventListener("click", () => {
     dialog.close();
-    confirmDialog("Leave this conversation?", "You keep what was written until now, and see nothing after it.", "Leave", () =>
-      void messenger.leave(openId),
+    confirmDialog(
+      "Leave this conversation?",
+      "You keep what was written until now, and see nothing after it.",
+      "Leave",
+      () => void messenger.leave(openId),
     );
   });
 
@@ -40,8 +55,13 @@ export function openDetails(messenger) {
     const now = state.conversations.get(openId)?.participants ?? [];
     const rows = now.map(({ member, name }) => {
       const profile = state.people.get(member);
-      return h("li", { class: "person" }, avatar(profile),
-        h("span", { class: "person-text" },
+      return h(
+        "li",
+        { class: "person" },
+        avatar(profile),
+        h(
+          "span",
+          { class: "person-text" },
           h("span", { class: "person-name" }, member === state.me ? `${name} (you)` : name),
           h("span", { class: "person-headline" }, profile.headline),
         ),

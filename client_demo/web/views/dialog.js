@@ -10,14 +10,21 @@ import { icon } from "./icons.js";
  */
 export function openDialog(title, ...content) {
   const dialog = h("dialog", { class: "dialog", "aria-label": title });
-  const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close" }, icon("close"));
+  const close = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "Close" },
+    icon("close"),
+  );
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // the backdrop
   });
-  fill(dialog,
-    h("div", { class: "dialog-body" },
+  fill(
+    dialog,
+    h(
+      "div",
+      { class: "dialog-body" },
       h("header", { class: "dialog-head" }, h("h2", {}, title), close),
       ...content,
     ),
@@ -37,7 +44,11 @@ export function openDialog(title, ...content) {
 export function confirmDialog(title, words, action, run) {
   const yes = h("button", { type: "button", class: "danger" }, action);
   const no = h("button", { type: "button", class: "plain" }, "Cancel");
-  const dialog = openDialog(title, h("p", {}, words), h("div", { class: "dialog-actions" }, no, yes));
+  const dialog = openDialog(
+    title,
+    h("p", {}, words),
+    h("div", { class: "dialog-actions" }, no, yes),
+  );
   no.addEventListener("click", () => dialog.close());
   yes.addEventListener("click", () => {
     dialog.close();

@@ -17,8 +17,16 @@ import { shortTime, typingInWords } from "./words.js";
 export function conversationList(messenger, { now, open }) {
   const { state, changes, reader } = messenger;
   const list = h("ul", { class: "conversations", role: "list" });
-  const more = h("button", { type: "button", class: "plain more", hidden: true }, "Show older conversations");
-  const empty = h("p", { class: "empty", hidden: true }, "No conversations yet. Start one with somebody you are connected to.");
+  const more = h(
+    "button",
+    { type: "button", class: "plain more", hidden: true },
+    "Show older conversations",
+  );
+  const empty = h(
+    "p",
+    { class: "empty", hidden: true },
+    "No conversations yet. Start one with somebody you are connected to.",
+  );
   const element = h("nav", { class: "list", "aria-label": "Conversations" }, list, empty, more);
   more.addEventListener("click", () => void reader.moreConversations());
   list.addEventListener("keydown", (event) => moveFocus(list, event));
@@ -62,17 +70,25 @@ export function conversationList(messenger, { now, open }) {
     const { id, unread } = conversation;
     const profiles = others(conversation, state.me).map(({ member }) => state.people.get(member));
     const hadFocus = item.contains(document.activeElement);
-    const button = h("button", {
-      type: "button",
-      class: `conversation-row${unread > 0 ? " unread" : ""}`,
-      "aria-current": isOpen ? "true" : null,
-      on: { click: () => open(id) },
-    },
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: `conversation-row${unread > 0 ? " unread" : ""}`,
+        "aria-current": isOpen ? "true" : null,
+        on: { click: () => open(id) },
+      },
       avatars(profiles),
       h("span", { class: "row-title" }, title),
       h("span", { class: "row-time" }, time),
       h("span", { class: `row-preview${typing ? " typing" : ""}` }, preview),
-      unread > 0 && h("span", { class: "badge" }, String(unread), hidden(unread === 1 ? " unread message" : " unread messages")),
+      unread > 0 &&
+        h(
+          "span",
+          { class: "badge" },
+          String(unread),
+          hidden(unread === 1 ? " unread message" : " unread messages"),
+        ),
     );
     fill(item, button);
     if (hadFocus) button.focus();

@@ -30,16 +30,25 @@ export function showMessage(item, row, ports) {
   const profile = people.get(message.sender);
   const deleted = message.deleted_at !== undefined;
   item.className = classes("message", { mine, first, last, deleted });
-  fill(item,
+  fill(
+    item,
     !mine && (last ? avatar(profile, "small") : h("span", { class: "avatar-space" })),
-    h("div", { class: "message-main" },
+    h(
+      "div",
+      { class: "message-main" },
       !mine && named && first
         ? h("span", { class: "message-sender" }, profile.name)
         : hidden(mine ? "You:" : `${profile.name}:`),
-      h("div", { class: "bubble-line" },
+      h(
+        "div",
+        { class: "bubble-line" },
         deleted
           ? h("p", { class: "bubble" }, "Message deleted")
-          : h("p", { class: "bubble", dir: "auto", title: fullTime(message.sent_at) }, ...linked(message.body ?? "")),
+          : h(
+              "p",
+              { class: "bubble", dir: "auto", title: fullTime(message.sent_at) },
+              ...linked(message.body ?? ""),
+            ),
         !deleted && actions(row, ports),
       ),
       reactions(message, ports.messenger),
@@ -60,12 +69,17 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
   item.className = classes("message mine last outgoing", { first, failed });
   const button = (/** @type {string} */ text, /** @type {() => void} */ click) =>
     h("button", { type: "button", class: "link", on: { click } }, text);
-  fill(item,
-    h("div", { class: "message-main" },
+  fill(
+    item,
+    h(
+      "div",
+      { class: "message-main" },
       hidden("You:"),
       h("div", { class: "bubble-line" }, h("p", { class: "bubble", dir: "auto" }, ...linked(body))),
       failed
-        ? h("p", { class: "meta failed", role: "alert" },
+        ? h(
+            "p",
+            { class: "meta failed", role: "alert" },
             `Not sent. ${words} `,
             button("Try again", () => outbox.retry(clientId)),
             " ",
@@ -80,10 +94,15 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
 function actions({ message }, { messenger, edit, remove }) {
   const mayChange = messenger.mayChange(message);
   const react = tool("smile", "React", (event) =>
-    openPicker(/** @type {HTMLElement} */ (event.currentTarget), (emoji) => void messenger.react(message, emoji)),
+    openPicker(
+      /** @type {HTMLElement} */ (event.currentTarget),
+      (emoji) => void messenger.react(message, emoji),
+    ),
   );
   react.setAttribute("aria-haspopup", "true");
-  return h("div", { class: "tools" },
+  return h(
+    "div",
+    { class: "tools" },
     react,
     mayChange && tool("pencil", "Edit", () => edit(message)),
     mayChange && tool("bin", "Delete", () => remove(message)),
@@ -92,7 +111,11 @@ function actions({ message }, { messenger, edit, remove }) {
 
 /** @param {string} name @param {string} label @param {(event: MouseEvent) => void} click */
 function tool(name, label, click) {
-  return h("button", { type: "button", class: "tool", "aria-label": label, title: label, on: { click } }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "tool", "aria-label": label, title: label, on: { click } },
+    icon(name),
+  );
 }
 
 /** @param {Message} message @param {Messenger} messenger */
@@ -102,10 +125,21 @@ function reactions(message, messenger) {
   if (given.length === 0) return null;
   const pills = given.map((/** @type {Reaction} */ { emoji, members, count }) => {
     const mine = members?.includes(me) ?? false;
-    const who = namesInWords((members ?? []).map((member) => (member === me ? "you" : people.name(member))));
+    const who = namesInWords(
+      (members ?? []).map((member) => (member === me ? "you" : people.name(member))),
+    );
     const label = `${emoji} ${who || count}`;
     const click = () => void messenger.react(message, emoji);
-    return h("button", { type: "button", class: "reaction", "aria-pressed": String(mine), "aria-label": label, title: who, on: { click } },
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "reaction",
+        "aria-pressed": String(mine),
+        "aria-label": label,
+        title: who,
+        on: { click },
+      },
       h("span", { class: "emoji" }, emoji),
       String(count ?? members?.length ?? 0),
     );

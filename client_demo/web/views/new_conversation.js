@@ -17,13 +17,32 @@ export function openNewConversation(messenger, { openTo, open }) {
   const { state } = messenger;
   /** @type {Set<string>} */
   const chosen = new Set();
-  const filter = h("input", { id: "filter", type: "search", placeholder: "Search your connections", "aria-label": "Search your connections", autocomplete: "off" });
+  const filter = h("input", {
+    id: "filter",
+    type: "search",
+    placeholder: "Search your connections",
+    "aria-label": "Search your connections",
+    autocomplete: "off",
+  });
   const list = h("ul", { class: "people compact choose", role: "list" });
   const empty = h("p", { class: "empty" });
   const title = h("input", { id: "new-title", type: "text", maxlength: 100, autocomplete: "off" });
-  const titled = h("div", { class: "field" }, h("label", { for: "new-title" }, "Title (optional)"), title);
+  const titled = h(
+    "div",
+    { class: "field" },
+    h("label", { for: "new-title" }, "Title (optional)"),
+    title,
+  );
   const start = h("button", { type: "submit", class: "primary" });
-  const form = h("form", { class: "new-conversation" }, filter, list, empty, titled, h("div", { class: "dialog-actions" }, start));
+  const form = h(
+    "form",
+    { class: "new-conversation" },
+    filter,
+    list,
+    empty,
+    titled,
+    h("div", { class: "dialog-actions" }, start),
+  );
   const dialog = openDialog("New conversation", form);
 
   filter.addEventListener("input", draw);
@@ -47,9 +66,19 @@ export function openNewConversation(messenger, { openTo, open }) {
       `${name} ${headline ?? ""}`.toLocaleLowerCase().includes(wanted);
     const people = [...state.connections.values()].filter(matches);
     people.sort((a, b) => a.name.localeCompare(b.name));
-    keep(list, people.map((profile) => ({ key: profile.member, signature: "", profile })), () => h("li"), show);
+    keep(
+      list,
+      people.map((profile) => ({ key: profile.member, signature: "", profile })),
+      () => h("li"),
+      show,
+    );
     empty.hidden = people.length > 0;
-    fill(empty, state.connections.size === 0 ? "You have no connections yet." : "None of your connections matches.");
+    fill(
+      empty,
+      state.connections.size === 0
+        ? "You have no connections yet."
+        : "None of your connections matches.",
+    );
     describe();
   }
 
@@ -68,9 +97,15 @@ export function openNewConversation(messenger, { openTo, open }) {
       else chosen.delete(member);
       describe();
     });
-    fill(item,
-      h("label", { class: "person" }, avatar(profile),
-        h("span", { class: "person-text" },
+    fill(
+      item,
+      h(
+        "label",
+        { class: "person" },
+        avatar(profile),
+        h(
+          "span",
+          { class: "person-text" },
           h("span", { class: "person-name" }, name),
           h("span", { class: "person-headline" }, headline ?? ""),
         ),

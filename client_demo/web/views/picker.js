@@ -20,9 +20,15 @@ const EMOJIS = [
 export function openPicker(button, choose) {
   const line = button.parentElement;
   if (line === null || line.querySelector(".picker") !== null) return;
-  const picker = h("div", { class: "picker", role: "group", "aria-label": "React with" },
+  const picker = h(
+    "div",
+    { class: "picker", role: "group", "aria-label": "React with" },
     ...EMOJIS.map(([emoji, label]) =>
-      h("button", { type: "button", class: "emoji", "aria-label": label, on: { click: () => chosen(emoji) } }, emoji),
+      h(
+        "button",
+        { type: "button", class: "emoji", "aria-label": label, on: { click: () => chosen(emoji) } },
+        emoji,
+      ),
     ),
   );
 

@@ -20,7 +20,12 @@ export function requests(messenger) {
     });
     element.hidden = rows.length === 0;
     fill(heading, `Requests to connect (${rows.length})`);
-    keep(list, rows, () => h("li", { class: "request" }), (item, row) => show(item, row.invitation));
+    keep(
+      list,
+      rows,
+      () => h("li", { class: "request" }),
+      (item, row) => show(item, row.invitation),
+    );
   }
 
   /** @param {HTMLElement} item @param {Invitation} invitation */
@@ -29,15 +34,38 @@ export function requests(messenger) {
     const answer = (/** @type {boolean} */ accept) => ({
       click: () => void messenger.answer(invitation, accept),
     });
-    fill(item,
+    fill(
+      item,
       avatar(profile),
-      h("div", { class: "person-text" },
+      h(
+        "div",
+        { class: "person-text" },
         h("span", { class: "person-name" }, profile.name),
         h("span", { class: "person-headline" }, profile.headline),
         note ? h("p", { class: "request-note" }, note) : null,
-        h("div", { class: "request-actions" },
-          h("button", { type: "button", class: "primary small", "aria-label": `Accept ${profile.name}`, on: answer(true) }, "Accept"),
-          h("button", { type: "button", class: "plain small", "aria-label": `Ignore ${profile.name}`, on: answer(false) }, "Ignore"),
+        h(
+          "div",
+          { class: "request-actions" },
+          h(
+            "button",
+            {
+              type: "button",
+              class: "primary small",
+              "aria-label": `Accept ${profile.name}`,
+              on: answer(true),
+            },
+            "Accept",
+          ),
+          h(
+            "button",
+            {
+              type: "button",
+              class: "plain small",
+              "aria-label": `Ignore ${profile.name}`,
+              on: answer(false),
+            },
+            "Ignore",
+          ),
         ),
       ),
     );

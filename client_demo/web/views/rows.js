@@ -39,7 +39,8 @@ export function rowsOf(state, outgoing) {
   const timeline = openId === null ? undefined : state.timelines.get(openId);
   const conversation = state.conversations.get(openId);
   const messages = timeline?.loaded ? timeline.messages : [];
-  const seen = conversation === undefined ? new Map() : seenBy(messages, conversation.participants, me);
+  const seen =
+    conversation === undefined ? new Map() : seenBy(messages, conversation.participants, me);
   const unreadFrom = open !== null && "conversation" in open ? open.unreadFrom : Infinity;
   const notices = [...(openId === null ? [] : (state.notices.get(openId) ?? []))];
   const named = conversation !== undefined && conversation.kind !== "one_to_one";
@@ -54,7 +55,12 @@ export function rowsOf(state, outgoing) {
   const noticesUpTo = (/** @type {number} */ seq) => {
     while (notices.length > 0 && notices[0].afterSeq <= seq) {
       const { afterSeq, text } = notices[0];
-      rows.push({ kind: "notice", key: `notice:${afterSeq}:${notices.length}`, signature: text, text });
+      rows.push({
+        kind: "notice",
+        key: `notice:${afterSeq}:${notices.length}`,
+        signature: text,
+        text,
+      });
       notices.shift();
       group = null;
     }

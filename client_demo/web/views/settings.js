@@ -17,12 +17,18 @@ export function openSettings(messenger, signOut) {
     on: { change: () => void messenger.setReceipts(receipts.checked) },
   });
   const out = h("button", { type: "button", class: "plain" }, "Sign out");
-  const dialog = openDialog("Settings",
-    h("div", { class: "setting" },
+  const dialog = openDialog(
+    "Settings",
+    h(
+      "div",
+      { class: "setting" },
       h("label", { for: "receipts" }, "Read receipts and typing"),
       receipts,
-      h("p", { id: "receipts-words", class: "fine" },
-        "Others see what you have read and when you type. If you turn it off you see neither of theirs."),
+      h(
+        "p",
+        { id: "receipts-words", class: "fine" },
+        "Others see what you have read and when you type. If you turn it off you see neither of theirs.",
+      ),
     ),
     h("div", { class: "dialog-actions" }, out),
   );

@@ -26,16 +26,40 @@ import { openSettings } from "./settings.js";
 export function shell(messenger, { clock, notes, signOut, ended }) {
   const { state, changes } = messenger;
   const top = banner({ clock, now: () => messenger.link.nudge(), signIn: signOut });
-  const list = conversationList(messenger, { now: clock.now, open: (id) => go({ conversation: id }) });
+  const list = conversationList(messenger, {
+    now: clock.now,
+    open: (id) => go({ conversation: id }),
+  });
   const conversation = conversationView(messenger, { now: clock.now, back: () => go(null) });
   const create = () =>
-    openNewConversation(messenger, { openTo: (to) => go({ to }), open: (id) => go({ conversation: id }) });
-  const self = h("button", { type: "button", class: "self", on: { click: () => openSettings(messenger, signOut) } });
-  const side = h("div", { class: "side" },
-    h("header", { class: "side-head" },
+    openNewConversation(messenger, {
+      openTo: (to) => go({ to }),
+      open: (id) => go({ conversation: id }),
+    });
+  const self = h("button", {
+    type: "button",
+    class: "self",
+    on: { click: () => openSettings(messenger, signOut) },
+  });
+  const side = h(
+    "div",
+    { class: "side" },
+    h(
+      "header",
+      { class: "side-head" },
       h("img", { src: "/assets/rose.svg", alt: "", width: 30, height: 30 }),
       h("span", { class: "wordmark" }, "Subrosa"),
-      h("button", { type: "button", class: "icon-button", "aria-label": "New conversation", title: "New conversation", on: { click: create } }, icon("write")),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button",
+          "aria-label": "New conversation",
+          title: "New conversation",
+          on: { click: create },
+        },
+        icon("write"),
+      ),
     ),
     requests(messenger),
     list.element,
@@ -79,7 +103,12 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
   function drawSelf() {
     const { settings: _, me, people } = state;
     self.hidden = me === "";
-    fill(self, avatar(people.get(me), "small"), h("span", { class: "self-name" }, people.name(me)), icon("settings"));
+    fill(
+      self,
+      avatar(people.get(me), "small"),
+      h("span", { class: "self-name" }, people.name(me)),
+      icon("settings"),
+    );
     self.setAttribute("aria-label", `Settings of ${people.name(me)}`);
   }
 
@@ -95,10 +124,14 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
   changes.on(["list", "settings"], drawSelf);
 
   const attend = () => messenger.attend({ visible: document.visibilityState === "visible" });
-  document.addEventListener("visibilitychange", () => {
-    attend();
-    if (document.visibilityState === "visible") messenger.link.nudge();
-  }, { signal: ended });
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      attend();
+      if (document.visibilityState === "visible") messenger.link.nudge();
+    },
+    { signal: ended },
+  );
   window.addEventListener("online", () => messenger.link.nudge(), { signal: ended });
   window.addEventListener("hashchange", () => void follow(), { signal: ended });
   window.addEventListener("pagehide", () => messenger.typing.stop(), { signal: ended });

@@ -11,10 +11,16 @@ import { h } from "./dom.js";
  */
 export function memberDoor(members, choose) {
   const people = members.map((profile) =>
-    h("li", {},
-      h("button", { class: "person", type: "button", on: { click: () => choose(profile.member) } },
+    h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "person", type: "button", on: { click: () => choose(profile.member) } },
         avatar(profile),
-        h("span", { class: "person-text" },
+        h(
+          "span",
+          { class: "person-text" },
           h("span", { class: "person-name" }, profile.name),
           h("span", { class: "person-headline" }, profile.headline),
         ),
@@ -22,7 +28,11 @@ export function memberDoor(members, choose) {
     ),
   );
   return door(
-    h("p", { class: "door-lead" }, "Sign in as one of the sample members. Open a second window to be another."),
+    h(
+      "p",
+      { class: "door-lead" },
+      "Sign in as one of the sample members. Open a second window to be another.",
+    ),
     h("ul", { class: "people", role: "list" }, ...people),
   );
 }
@@ -43,8 +53,14 @@ export function tokenDoor(enter) {
     if (token) enter(token);
   };
   return door(
-    h("p", { class: "door-lead" }, "Your network signs you in with a token. To try this page, paste one."),
-    h("form", { class: "token-form", on: { submit } },
+    h(
+      "p",
+      { class: "door-lead" },
+      "Your network signs you in with a token. To try this page, paste one.",
+    ),
+    h(
+      "form",
+      { class: "token-form", on: { submit } },
       h("label", { for: "token" }, "Token"),
       field,
       h("button", { class: "primary", type: "submit" }, "Sign in"),
@@ -63,8 +79,12 @@ export function closedDoor(words, again) {
 
 /** @param {...HTMLElement} content */
 function door(...content) {
-  return h("main", { class: "door" },
-    h("div", { class: "door-card" },
+  return h(
+    "main",
+    { class: "door" },
+    h(
+      "div",
+      { class: "door-card" },
       h("img", { class: "door-rose", src: "/assets/rose.svg", alt: "", width: 64, height: 64 }),
       h("h1", { class: "wordmark" }, "Subrosa"),
       ...content,

@@ -25,8 +25,18 @@ export function timelineView(ports) {
   const older = h("button", { type: "button", class: "plain more" }, "Show earlier messages");
   const list = h("ol", { class: "messages", role: "list" });
   const empty = h("p", { class: "empty" });
-  const scroller = h("div", { class: "scroller", role: "log", "aria-live": "off", "aria-label": "Messages" }, older, empty, list);
-  const jump = h("button", { type: "button", class: "jump", hidden: true, "aria-label": "Go to the newest message" }, icon("down"));
+  const scroller = h(
+    "div",
+    { class: "scroller", role: "log", "aria-live": "off", "aria-label": "Messages" },
+    older,
+    empty,
+    list,
+  );
+  const jump = h(
+    "button",
+    { type: "button", class: "jump", hidden: true, "aria-label": "Go to the newest message" },
+    icon("down"),
+  );
   const element = h("div", { class: "timeline" }, scroller, jump);
   let atEnd = true;
   /** What is shown, to tell another conversation from another state of this one. */
@@ -36,7 +46,9 @@ export function timelineView(ports) {
   jump.addEventListener("click", () => toEnd());
   scroller.addEventListener("scroll", () => scrolled(), { passive: true });
   list.addEventListener("keydown", (event) => moveFocus(list, event));
-  list.addEventListener("focusin", ({ target }) => takeTabStop(list, /** @type {Element} */ (target)));
+  list.addEventListener("focusin", ({ target }) =>
+    takeTabStop(list, /** @type {Element} */ (target)),
+  );
   new ResizeObserver(() => atEnd && toEnd()).observe(scroller);
 
   function draw() {
@@ -49,12 +61,14 @@ export function timelineView(ports) {
     const opened = key !== shown;
     shown = key;
     const rows = rowsOf(state, outbox.of(target));
-    const wroteNow = rows.at(-1)?.kind === "outgoing" && !list.querySelector(`:scope > :last-child.outgoing`);
+    const wroteNow =
+      rows.at(-1)?.kind === "outgoing" && !list.querySelector(`:scope > :last-child.outgoing`);
     const anchor = opened || atEnd || wroteNow ? null : findAnchor();
     keep(list, rows, makeRow, showRow);
     describe(rows);
     // While nobody moves about in it, it is entered at the newest message.
-    if (!list.contains(document.activeElement)) takeTabStop(list, [...list.querySelectorAll(".message")].at(-1));
+    if (!list.contains(document.activeElement))
+      takeTabStop(list, [...list.querySelectorAll(".message")].at(-1));
     if (opened) toStart();
     else if (anchor === null) toEnd();
     else scroller.scrollTop += anchor.element.offsetTop - anchor.top;
@@ -88,7 +102,8 @@ export function timelineView(ports) {
   function findAnchor() {
     for (const child of list.querySelectorAll(":scope > .message")) {
       const element = /** @type {HTMLElement} */ (child);
-      if (element.offsetTop + element.offsetHeight > scroller.scrollTop) return { element, top: element.offsetTop };
+      if (element.offsetTop + element.offsetHeight > scroller.scrollTop)
+        return { element, top: element.offsetTop };
     }
     return null;
   }
@@ -132,6 +147,7 @@ function moveFocus(list, event) {
 function takeTabStop(list, target) {
   const message = target?.closest(".message");
   if (!message) return;
-  for (const one of list.querySelectorAll(".message[tabindex='0']")) one.setAttribute("tabindex", "-1");
+  for (const one of list.querySelectorAll(".message[tabindex='0']"))
+    one.setAttribute("tabindex", "-1");
   message.setAttribute("tabindex", "0");
 }

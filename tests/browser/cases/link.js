@@ -21,7 +21,13 @@ function playedLink({ credentials = givenToken("t"), random = () => 0.5 } = {}) 
     onReady: (welcome) => played.ready.push(welcome),
     onEvent: (event) => played.events.push(event),
     openSocket: (events) => {
-      const socket = { events, sent: [], open: true, send: (text) => socket.sent.push(JSON.parse(text)), close: () => (socket.open = false) };
+      const socket = {
+        events,
+        sent: [],
+        open: true,
+        send: (text) => socket.sent.push(JSON.parse(text)),
+        close: () => (socket.open = false),
+      };
       played.sockets.push(socket);
       return socket;
     },
@@ -44,9 +50,15 @@ function playedLink({ credentials = givenToken("t"), random = () => 0.5 } = {}) 
 
 export function test_backoff_is_full_jitter_up_to_a_cap() {
   const most = (attempt) => reconnectDelay(attempt, () => 0.999_999);
-  equal([0, 1, 2, 3].map((attempt) => reconnectDelay(attempt, () => 0)), [0, 0, 0, 0]);
+  equal(
+    [0, 1, 2, 3].map((attempt) => reconnectDelay(attempt, () => 0)),
+    [0, 0, 0, 0],
+  );
   equal([0, 1, 2, 9, 1e6].map(most), [999, 1999, 3999, 29_999, 29_999]);
-  equal(reconnectDelay(0, () => 0.5, 4_000), 4_500);
+  equal(
+    reconnectDelay(0, () => 0.5, 4_000),
+    4_500,
+  );
 }
 
 export async function test_the_token_goes_in_the_first_frame() {
@@ -63,16 +75,26 @@ export async function test_it_resumes_from_where_it_was() {
   sockets[0].events.closed(1006, "");
   await clock.pass(1_000);
   await answer({ topics: { "member:ada": 12 } });
-  equal(sockets[1].sent[0].params, { token: "t", device: "d", resume: { "member:ada": 11 }, epoch: "e" });
+  equal(sockets[1].sent[0].params, {
+    token: "t",
+    device: "d",
+    resume: { "member:ada": 11 },
+    epoch: "e",
+  });
   equal(ready[1].reset, []);
   say({ event: "message.created", topic: "member:ada", pos: 11, data: {} });
   say({ event: "message.created", topic: "member:ada", pos: 12, data: {} });
-  equal(events.map(({ pos }) => pos), [11, 12]);
+  equal(
+    events.map(({ pos }) => pos),
+    [11, 12],
+  );
 }
 
 export async function test_more_topics_than_fit_go_in_further_frames() {
   const { begin, sockets, clock, ready } = playedLink();
-  const topics = Object.fromEntries(Array.from({ length: 1_100 }, (_, at) => [`conversation:${at}`, at]));
+  const topics = Object.fromEntries(
+    Array.from({ length: 1_100 }, (_, at) => [`conversation:${at}`, at]),
+  );
   await begin({ topics });
   sockets[0].events.closed(4001, "after_ms=0");
   await clock.pass(1_000);
@@ -82,7 +104,8 @@ export async function test_more_topics_than_fit_go_in_further_frames() {
   equal([connect.params.resume_more, second.params.more, third.params.more], [true, true, false]);
   equal(Object.keys(third.params.topics).length, 100);
   const welcome = { ...HEAD, topics: {}, now: clock.now(), expires_at: clock.now() + 9e6 };
-  const reply = (frame, result) => sockets[1].events.received(JSON.stringify({ id: frame.id, result }));
+  const reply = (frame, result) =>
+    sockets[1].events.received(JSON.stringify({ id: frame.id, result }));
   reply(connect, welcome);
   reply(second, { topics: {}, reset: [] });
   await settled();
@@ -147,7 +170,10 @@ export async function test_a_spent_token_is_replaced_where_there_is_another() {
   sockets[0].events.closed(4005, "");
   await clock.pass(1_000);
   await answer();
-  equal(sockets.map(({ sent }) => sent[0].params.token), ["t1", "t2"]);
+  equal(
+    sockets.map(({ sent }) => sent[0].params.token),
+    ["t1", "t2"],
+  );
 }
 
 export async function test_without_another_token_it_stops() {
@@ -210,7 +236,12 @@ export async function test_a_refused_connect_waits_as_told() {
   await link.start();
   sockets[0].events.opened();
   await settled();
-  const error = { code: "rate_limited", message: "Too many.", retryable: true, retry_after_ms: 7_000 };
+  const error = {
+    code: "rate_limited",
+    message: "Too many.",
+    retryable: true,
+    retry_after_ms: 7_000,
+  };
   sockets[0].events.received(JSON.stringify({ id: 1, error }));
   await settled();
   equal([link.state.phase, link.state.until - clock.now()], ["waiting", 7_000]);
@@ -222,7 +253,9 @@ export async function test_what_an_old_socket_says_is_nothing() {
   sockets[0].events.closed(1006, "");
   await clock.pass(1_000);
   await answer();
-  sockets[0].events.received(JSON.stringify({ event: "x", topic: "member:ada", pos: 11, data: {} }));
+  sockets[0].events.received(
+    JSON.stringify({ event: "x", topic: "member:ada", pos: 11, data: {} }),
+  );
   sockets[0].events.closed(4500, "");
   equal([events.length, link.state.phase], [0, "live"]);
 }
@@ -247,7 +280,12 @@ export async function test_stopped_is_stopped() {
 export async function test_a_probe_is_satisfied_by_any_answer() {
   const clock = new StandingClock();
   const said = [];
-  const heart = new Heartbeat({ clock, random: () => 0, ping: () => said.push("ping"), lost: () => said.push("lost") });
+  const heart = new Heartbeat({
+    clock,
+    random: () => 0,
+    ping: () => said.push("ping"),
+    lost: () => said.push("lost"),
+  });
   heart.start(25_000);
   heart.probe();
   heart.heard();
@@ -261,11 +299,21 @@ export async function test_a_probe_is_satisfied_by_any_answer() {
 export async function test_patience_repeats_what_may_succeed_later() {
   const clock = new StandingClock();
   let tries = 0;
-  const ask = patiently(() => {
-    tries += 1;
-    if (tries < 3) throw new CommandRefused({ code: "busy", message: "m", retryable: true, retry_after_ms: 100 });
-    return Promise.resolve({ fine: tries });
-  }, clock, () => 0);
+  const ask = patiently(
+    () => {
+      tries += 1;
+      if (tries < 3)
+        throw new CommandRefused({
+          code: "busy",
+          message: "m",
+          retryable: true,
+          retry_after_ms: 100,
+        });
+      return Promise.resolve({ fine: tries });
+    },
+    clock,
+    () => 0,
+  );
   const answer = ask("conversation.list", {});
   await settled();
   await clock.pass(1_000);

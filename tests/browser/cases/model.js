@@ -1,23 +1,40 @@
 import { Changes } from "/assets/model/changes.js";
 import { Conversations, titleOf } from "/assets/model/conversations.js";
 import { applyEvent } from "/assets/model/events.js";
-import { Outbox } from "/assets/model/outbox.js";
 import { People } from "/assets/model/people.js";
 import { Reader } from "/assets/model/reader.js";
 import { RecentEvents } from "/assets/model/recent.js";
-import { ReadMarker, seenBy } from "/assets/model/receipts.js";
 import { State } from "/assets/model/state.js";
 import { Timeline, withReactions } from "/assets/model/timeline.js";
-import { TypingBoard, TypingSender } from "/assets/model/typing.js";
-import { CommandRefused, LinkLost } from "/assets/protocol/errors.js";
-import { StandingClock, equal, settled, truly } from "./assert.js";
+import { LinkLost } from "/assets/protocol/errors.js";
+import { StandingClock, equal, truly } from "./assert.js";
 
 const message = (seq, more = {}) => ({
-  conversation: "c", message: `m${seq}`, seq, sender: "grace", body: `text ${seq}`, sent_at: 1_000 * seq, rev: 0, reactions: [], ...more,
+  conversation: "c",
+  message: `m${seq}`,
+  seq,
+  sender: "grace",
+  body: `text ${seq}`,
+  sent_at: 1_000 * seq,
+  rev: 0,
+  reactions: [],
+  ...more,
 });
 const conversation = (more = {}) => ({
-  id: "c", kind: "one_to_one", title: "", seq: 0, read: 0, unread: 0, state: "open", last: null, at: {},
-  participants: [{ member: "ada", name: "Ada Lovelace" }, { member: "grace", name: "Grace Hopper" }], ...more,
+  id: "c",
+  kind: "one_to_one",
+  title: "",
+  seq: 0,
+  read: 0,
+  unread: 0,
+  state: "open",
+  last: null,
+  at: {},
+  participants: [
+    { member: "ada", name: "Ada Lovelace" },
+    { member: "grace", name: "Grace Hopper" },
+  ],
+  ...more,
 });
 
 function freshState() {
@@ -36,7 +53,10 @@ const happen = (state, event, data) => applyEvent(state, { event, topic: "member
 export function test_messages_are_kept_in_order_and_once() {
   const timeline = new Timeline();
   for (const seq of [3, 1, 2, 3, 1]) timeline.put(message(seq));
-  equal(timeline.messages.map(({ seq }) => seq), [1, 2, 3]);
+  equal(
+    timeline.messages.map(({ seq }) => seq),
+    [1, 2, 3],
+  );
 }
 
 export function test_the_newer_version_of_a_message_stays() {
@@ -46,7 +66,11 @@ export function test_the_newer_version_of_a_message_stays() {
   equal(timeline.find("m1").body, "newest");
   timeline.put(message(1, { rev: 3, deleted_at: 5, body: undefined }));
   timeline.react({ message: "m1", rev: 4, member: "alan", emojis: ["👍"] });
-  equal([timeline.find("m1").rev, timeline.find("m1").reactions.length], [3, 0], "a tombstone stays one");
+  equal(
+    [timeline.find("m1").rev, timeline.find("m1").reactions.length],
+    [3, 0],
+    "a tombstone stays one",
+  );
 }
 
 export function test_reactions_carry_results_and_may_come_twice() {
@@ -56,14 +80,30 @@ export function test_reactions_carry_results_and_may_come_twice() {
   timeline.react(reacted);
   timeline.react(reacted);
   timeline.react({ message: "m1", rev: 1, member: "alan", emojis: [] });
-  equal(timeline.find("m1").reactions, [{ emoji: "👍", members: ["alan"] }, { emoji: "❤️", members: ["ada"] }]);
+  equal(timeline.find("m1").reactions, [
+    { emoji: "👍", members: ["alan"] },
+    { emoji: "❤️", members: ["ada"] },
+  ]);
 }
 
 export function test_a_members_reactions_are_replaced_as_a_whole() {
-  const before = [{ emoji: "👍", members: ["ada"] }, { emoji: "🎉", members: ["alan", "ada"] }];
-  equal(withReactions(before, "ada", ["🎉", "🌹"]), [{ emoji: "🎉", members: ["alan", "ada"] }, { emoji: "🌹", members: ["ada"] }]);
+  const before = [
+    { emoji: "👍", members: ["ada"] },
+    { emoji: "🎉", members: ["alan", "ada"] },
+  ];
+  equal(withReactions(before, "ada", ["🎉", "🌹"]), [
+    { emoji: "🎉", members: ["alan", "ada"] },
+    { emoji: "🌹", members: ["ada"] },
+  ]);
   equal(withReactions(before, "grace", ["👍"])[0].members, ["ada", "grace"]);
   equal(withReactions([{ emoji: "👍", members: ["ada"] }], "ada", []), []);
+}
+
+export function test_counted_reactions_wait_for_the_next_read() {
+  const timeline = new Timeline();
+  timeline.put(message(1, { reactions: [{ emoji: "👍", count: 61 }] }));
+  timeline.react({ message: "m1", rev: 1, member: "ada", emojis: ["👍"] });
+  equal(timeline.find("m1").reactions, [{ emoji: "👍", count: 61 }]);
 }
 
 export function test_a_timeline_is_bounded() {
@@ -78,7 +118,8 @@ export function test_a_timeline_is_bounded() {
 
 export function test_new_messages_count_once_and_only_others() {
   const { state } = freshState();
-  for (const one of [message(1), message(1), message(2, { sender: "ada" }), message(3)]) happen(state, "message.created", one);
+  for (const one of [message(1), message(1), message(2, { sender: "ada" }), message(3)])
+    happen(state, "message.created", one);
   const { seq, unread, last } = state.conversations.get("c");
   equal([seq, unread, last.message], [3, 2, "m3"]);
 }
@@ -98,31 +139,64 @@ export function test_an_edit_changes_the_preview_only_of_the_last() {
   happen(state, "message.edited", message(1, { rev: 1, body: "changed" }));
   equal(state.conversations.get("c").last.body, "text 2");
   happen(state, "message.edited", message(2, { rev: 1, body: "changed" }));
-  equal([state.conversations.get("c").last.body, state.conversations.get("c").unread], ["changed", 2]);
+  equal(
+    [state.conversations.get("c").last.body, state.conversations.get("c").unread],
+    ["changed", 2],
+  );
 }
 
 export function test_the_latest_active_comes_first() {
   const all = new Conversations();
-  all.putPage([conversation({ id: "a", last: message(9) }), conversation({ id: "b" }), conversation({ id: "d", last: message(2) })], "more");
-  equal(all.ordered().map(({ id }) => id), ["a", "b", "d"]);
+  all.putPage(
+    [
+      conversation({ id: "a", last: message(9) }),
+      conversation({ id: "b" }),
+      conversation({ id: "d", last: message(2) }),
+    ],
+    "more",
+  );
+  equal(
+    all.ordered().map(({ id }) => id),
+    ["a", "b", "d"],
+  );
   all.hold(message(99, { conversation: "d" }), true);
   equal([all.ordered()[0].id, all.unread, all.next], ["d", 1, "more"]);
 }
 
 export function test_a_conversation_is_called_by_its_title_or_its_people() {
   const people = new People();
-  people.learn([{ member: "grace", name: "Grace Hopper" }, { member: "alan", name: "Alan Turing" }]);
+  people.learn([
+    { member: "grace", name: "Grace Hopper" },
+    { member: "alan", name: "Alan Turing" },
+  ]);
   const of = (more) => titleOf(conversation(more), "ada", people);
-  const several = [{ member: "ada", name: "" }, { member: "grace", name: "" }, { member: "alan", name: "" }];
-  equal([of({}), of({ participants: several }), of({ title: "Tea" })], ["Grace Hopper", "Grace, Alan", "Tea"]);
-  equal([of({ participants: [], participant_count: 60 }), of({ participants: [] })], ["60 people", "Only you"]);
+  const several = [
+    { member: "ada", name: "" },
+    { member: "grace", name: "" },
+    { member: "alan", name: "" },
+  ];
+  equal(
+    [of({}), of({ participants: several }), of({ title: "Tea" })],
+    ["Grace Hopper", "Grace, Alan", "Tea"],
+  );
+  equal(
+    [of({ participants: [], participant_count: 60 }), of({ participants: [] })],
+    ["60 people", "Only you"],
+  );
 }
 
 export function test_what_is_known_of_people_is_not_forgotten() {
   const people = new People();
-  people.learn([{ member: "grace", name: "Grace Hopper", headline: "Compilers", avatar: "/a.png" }]);
+  people.learn([
+    { member: "grace", name: "Grace Hopper", headline: "Compilers", avatar: "/a.png" },
+  ]);
   people.learn([{ member: "grace", name: "Grace B. Hopper" }]);
-  equal(people.get("grace"), { member: "grace", name: "Grace B. Hopper", headline: "Compilers", avatar: "/a.png" });
+  equal(people.get("grace"), {
+    member: "grace",
+    name: "Grace B. Hopper",
+    headline: "Compilers",
+    avatar: "/a.png",
+  });
   equal([people.name("nobody"), people.firstName("grace")], ["nobody", "Grace"]);
 }
 
@@ -139,7 +213,10 @@ export function test_joining_renaming_and_the_roster() {
   state.conversations.change("c", { kind: "several" });
   happen(state, "conversation.joined", { conversation: "j", topic: "conversation:j", pos: 3 });
   happen(state, "conversation.renamed", { conversation: "c", title: "Tea", rev: 1 });
-  const changes = [{ member: "alan", name: "Alan", change: "added", role: "participant" }, { member: "grace", name: "Grace", change: "left", role: "participant" }];
+  const changes = [
+    { member: "alan", name: "Alan", change: "added", role: "participant" },
+    { member: "grace", name: "Grace", change: "left", role: "participant" },
+  ];
   happen(state, "roster.changed", { conversation: "c", rev: 2, changes, participant_count: 2 });
   const { title, participants, participant_count: count } = state.conversations.get("c");
   equal([title, participants.map(({ member }) => member), count], ["Tea", ["ada", "alan"], 2]);
@@ -148,7 +225,12 @@ export function test_joining_renaming_and_the_roster() {
 
 export function test_what_is_applied_again_is_not_told_again() {
   const { state } = freshState();
-  const data = { conversation: "c", rev: 2, changes: [{ member: "alan", name: "Alan", change: "added" }], participant_count: 3 };
+  const data = {
+    conversation: "c",
+    rev: 2,
+    changes: [{ member: "alan", name: "Alan", change: "added" }],
+    participant_count: 3,
+  };
   applyEvent(state, { event: "roster.changed", topic: "t", data }, true);
   equal([state.notices.size, state.conversations.get("c").participants.length], [0, 3]);
 }
@@ -161,7 +243,13 @@ export function test_leaving_closes_the_conversation() {
 
 export function test_invitations_and_connections_come_and_go() {
   const { state } = freshState();
-  happen(state, "invitation.received", { invitation: "i", from: "linus", to: "ada", note: "", sent_at: 1 });
+  happen(state, "invitation.received", {
+    invitation: "i",
+    from: "linus",
+    to: "ada",
+    note: "",
+    sent_at: 1,
+  });
   equal(state.invitations.size, 1);
   happen(state, "invitation.answered", { invitation: "i", member: "ada", accepted: true });
   happen(state, "connection.added", { member: "linus", name: "Linus", headline: "", avatar: "" });
@@ -179,7 +267,10 @@ export function test_turning_receipts_off_hides_others_at_once() {
   happen(state, "typing.started", { conversation: "c", member: "grace", expires_in_ms: 6_000 });
   equal(state.conversations.get("c").participants[1].shown, 5, "only forward");
   happen(state, "settings.changed", { receipts: false });
-  equal([state.conversations.get("c").participants[1].shown, state.typing.who("c")], [undefined, []]);
+  equal(
+    [state.conversations.get("c").participants[1].shown, state.typing.who("c")],
+    [undefined, []],
+  );
   equal(state.wanted.size, 0);
   happen(state, "settings.changed", { receipts: true });
   equal(state.wanted, new Set(["c"]));
@@ -190,7 +281,10 @@ export function test_recent_events_follow_what_was_read() {
   for (let pos = 1; pos <= 600; pos += 1) recent.add({ event: "e", topic: "a", pos, data: {} });
   recent.add({ event: "e", topic: "b", pos: 1, data: {} });
   recent.add({ event: "signal", topic: "a", data: {} });
-  equal(recent.after({ a: 598, b: 0 }).map(({ topic, pos }) => topic + pos), ["a599", "a600", "b1"]);
+  equal(
+    recent.after({ a: 598, b: 0 }).map(({ topic, pos }) => topic + pos),
+    ["a599", "a600", "b1"],
+  );
   equal([recent.after({ a: 101 }).length, recent.after({ a: 99 })], [499, null]);
 }
 
@@ -214,7 +308,12 @@ export async function test_history_is_older_than_what_came_meanwhile() {
   const { state } = freshState();
   state.timelines.clear();
   const recent = new RecentEvents();
-  const gone = { event: "message.deleted", topic: "member:ada", pos: 12, data: message(1, { rev: 1, deleted_at: 9 }) };
+  const gone = {
+    event: "message.deleted",
+    topic: "member:ada",
+    pos: 12,
+    data: message(1, { rev: 1, deleted_at: 9 }),
+  };
   const ask = async () => {
     recent.add(gone);
     applyEvent(state, gone);
@@ -228,185 +327,21 @@ export async function test_an_interrupted_read_is_wanted_again() {
   const { state } = freshState();
   const ask = () => Promise.reject(new LinkLost());
   state.wanted.add("c");
-  await new Reader({ state, recent: new RecentEvents(), ask, now: () => 0, failed: () => {} }).wanted();
+  await new Reader({
+    state,
+    recent: new RecentEvents(),
+    ask,
+    now: () => 0,
+    failed: () => {},
+  }).wanted();
   equal(state.wanted, new Set(["c"]));
 }
 
-// Typing and receipts
-
-export async function test_typing_ends_by_itself() {
-  const clock = new StandingClock();
-  const board = new TypingBoard(clock, () => {});
-  board.started("c", "grace", 6_000);
-  board.started("c", "alan", 6_000);
-  await clock.pass(4_000);
-  board.started("c", "grace", 6_000);
-  await clock.pass(2_000);
-  equal(board.who("c"), ["grace"]);
-  board.stopped("c", "grace");
-  equal([board.who("c"), clock.timers.length], [[], 0]);
-}
-
-export async function test_a_message_ends_its_senders_typing() {
+export function test_a_message_ends_its_senders_typing() {
   const { state } = freshState();
   happen(state, "typing.started", { conversation: "c", member: "grace", expires_in_ms: 6_000 });
   happen(state, "message.created", message(1));
   equal(state.typing.who("c"), []);
-}
-
-export async function test_typing_is_told_at_most_every_three_seconds() {
-  const clock = new StandingClock();
-  const told = [];
-  const typing = new TypingSender(clock, (cmd, where) => told.push(`${cmd} ${where}`));
-  for (let key = 0; key < 40; key += 1) {
-    typing.typed("c");
-    await clock.pass(100);
-  }
-  equal(told, ["typing.start c", "typing.start c"]);
-  typing.stop();
-  typing.stop();
-  equal(told.slice(2), ["typing.stop c"]);
-}
-
-export async function test_a_sent_message_needs_no_stop_and_another_place_does() {
-  const clock = new StandingClock();
-  const told = [];
-  const typing = new TypingSender(clock, (cmd, where) => told.push(`${cmd} ${where}`));
-  typing.typed("c");
-  typing.sent();
-  typing.stop();
-  typing.typed("c");
-  typing.typed("d");
-  await clock.pass(6_000);
-  typing.stop();
-  equal(told, ["typing.start c", "typing.start c", "typing.stop c", "typing.start d"]);
-}
-
-export function test_seen_marks_stand_at_the_last_of_ones_own_seen() {
-  const mine = (seq) => message(seq, { sender: "ada" });
-  const messages = [mine(1), message(2), mine(3), mine(4)];
-  const participants = [{ member: "ada", shown: 4 }, { member: "grace", shown: 3 }, { member: "alan", shown: 4 }, { member: "hedy" }];
-  equal(seenBy(messages, participants, "ada"), new Map([["m3", ["grace"]], ["m4", ["alan"]]]));
-  equal(seenBy([mine(1), message(2)], [{ member: "grace", shown: 2 }], "ada"), new Map(), "an answer says it");
-}
-
-export function test_read_is_told_once_and_only_in_sight() {
-  const told = [];
-  const marker = new ReadMarker((where, seq) => told.push(seq));
-  marker.consider("c", 3, 0);
-  marker.atEnd = true;
-  marker.visible = false;
-  marker.consider("c", 3, 0);
-  marker.visible = true;
-  for (const seq of [3, 3, 2, 4]) marker.consider("c", seq, 0);
-  marker.consider("c", 5, 5);
-  equal(told, [3, 4]);
-  marker.forget();
-  marker.consider("c", 4, 0);
-  equal(told, [3, 4, 4]);
-}
-
-// Outbox
-
-function playedOutbox() {
-  const clock = new StandingClock();
-  const played = { clock, tries: [], stored: [] };
-  let id = 0;
-  played.outbox = new Outbox({
-    clock,
-    random: () => 0,
-    newId: () => `id${++id}`,
-    changed: () => {},
-    sent: ({ body }, result) => played.stored.push([body, result.seq]),
-    send: ({ body, clientId }) => new Promise((resolve, reject) => played.tries.push({ body, clientId, resolve, reject })),
-  });
-  return played;
-}
-const refused = (code, retryable, after = 0) => new CommandRefused({ code, message: `Words for ${code}.`, retryable, retry_after_ms: after });
-
-export async function test_messages_of_a_conversation_go_one_after_the_other() {
-  const { outbox, tries, stored } = playedOutbox();
-  for (const body of ["one", "two"]) outbox.add("c", body);
-  outbox.add("d", "elsewhere");
-  equal(tries.map(({ body }) => body), ["one", "elsewhere"]);
-  tries[0].resolve({ seq: 1 });
-  await settled();
-  equal([tries[2].body, stored, outbox.of("c").length], ["two", [["one", 1]], 1]);
-}
-
-export async function test_a_lost_connection_keeps_the_message_and_its_id() {
-  const { outbox, tries, stored } = playedOutbox();
-  outbox.add("c", "one");
-  outbox.add("c", "two");
-  tries[0].reject(new LinkLost());
-  await settled();
-  equal([tries.length, outbox.of("c")[0].state], [1, "pending"]);
-  outbox.resume();
-  equal([tries[1].clientId, tries[1].body], ["id1", "one"]);
-  tries[1].resolve({ seq: 4, duplicate: true });
-  await settled();
-  equal([stored, tries[2].body], [[["one", 4]], "two"]);
-}
-
-export async function test_what_may_pass_is_tried_again_by_itself() {
-  const { outbox, tries, clock } = playedOutbox();
-  outbox.add("c", "one");
-  tries[0].reject(refused("rate_limited", true, 2_000));
-  await settled();
-  await clock.pass(1_999);
-  equal(tries.length, 1);
-  await clock.pass(1);
-  equal(tries.map(({ clientId }) => clientId), ["id1", "id1"]);
-}
-
-export async function test_it_gives_up_in_the_end_and_can_be_told_to_go_on() {
-  const { outbox, tries, clock } = playedOutbox();
-  outbox.add("c", "one");
-  for (let round = 0; round < 5; round += 1) {
-    tries.at(-1).reject(refused("unknown_outcome", true));
-    await settled();
-    await clock.pass(60_000);
-  }
-  equal([tries.length, outbox.of("c")[0].state], [5, "failed"]);
-  outbox.retry("id1");
-  equal([tries.length, tries[5].clientId], [6, "id1"]);
-}
-
-export async function test_a_refusal_is_shown_and_does_not_hold_back_the_next() {
-  const { outbox, tries } = playedOutbox();
-  outbox.add("c", "one");
-  outbox.add("c", "two");
-  tries[0].reject(refused("unreachable", false));
-  await settled();
-  const [failed] = outbox.of("c");
-  equal([failed.state, failed.words, tries[1].body], ["failed", "Words for unreachable.", "two"]);
-  outbox.remove("id1");
-  equal(outbox.of("c").length, 1);
-}
-
-export async function test_its_event_may_come_before_the_result() {
-  const { outbox, tries } = playedOutbox();
-  outbox.add("c", "one");
-  outbox.remove("id1");
-  tries[0].resolve({ seq: 1 });
-  await settled();
-  equal([outbox.all, tries.length], [[], 1]);
-}
-
-export async function test_a_first_message_takes_the_others_to_its_conversation() {
-  const { outbox, tries } = playedOutbox();
-  outbox.add("to:grace", "one");
-  outbox.add("to:grace", "two");
-  tries[0].resolve({ seq: 1 });
-  outbox.retarget("to:grace", "c");
-  await settled();
-  equal(outbox.of("c").map(({ body }) => body), ["two"]);
-}
-
-export function test_the_outbox_is_bounded() {
-  const { outbox } = playedOutbox();
-  const taken = Array.from({ length: 201 }, () => outbox.add("c", "x"));
-  equal([taken.filter(Boolean).length, taken[200]], [200, false]);
 }
 
 export function test_changes_are_told_once_for_many() {

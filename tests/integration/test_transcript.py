@@ -1,0 +1,106 @@
+"""The conversation of docs/transcript.md, held again by the real terminals over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+from tests.support.peer_client import connected
+from tests.support.running import running_node
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "transcript.md").read_text()
+
+
+def told(line: str) -> str:
+    """A line without the time of day in it."""
+    return re.sub(r"\d\d:\d\d", "--:--", line.rstrip())
+
+
+def script(member: str) -> list[tuple[list[str], str]]:
+    """What a member's terminal shows before each line that is typed, and that line."""
+    (block,) = re.findall(rf"^```{member}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    steps: list[tuple[list[str], str]] = []
+    shown: list[str] = []
+    for line in block.splitlines():
+        if line.startswith("> "):
+            steps.append((shown, line.removeprefix("> ")))
+            shown = []
+        else:
+            shown.append(told(line))
+    assert not shown, "a transcript ends with what was typed last"
+    return steps
+
+
+class Terminal:
+    """One member's messenger as a process; lines are typed once what comes before them is there."""
+
+    def __init__(self, base: str, member: str, state: Path) -> None:
+        self._command = [
+            sys.executable, "-m", "client_demo", "chat", "--as", member, "--plain",
+            "--url", base, "--state", str(state / f"{member}.db"),
+        ]  # fmt: skip
+        self._steps = script(member)
+        self._lines: Counter[str] = Counter()
+        self._news = asyncio.Condition()
+
+    async def hold(self, before_the_last: asyncio.Event | None = None) -> Counter[str]:
+        """The whole conversation; answers every line printed. The lines from the second on are
+        typed after `before_the_last`."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, cwd=ROOT, env={**os.environ, "TZ": "UTC"},
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        reader = asyncio.create_task(self._read(process.stdout))
+        expected: Counter[str] = Counter()
+        for number, (shown, typed) in enumerate(self._steps):
+            if number and before_the_last is not None:
+                await before_the_last.wait()
+            expected.update(shown)
+            async with self._news:
+                await self._news.wait_for(lambda: expected <= self._lines)
+            process.stdin.write(f"{typed}\n".encode())
+            expected[f"> {typed}"] += 1
+        await process.wait()
+        await reader
+        assert process.returncode == 0
+        return self._lines
+
+    async def _read(self, output: asyncio.StreamReader) -> None:
+        while line := await output.readline():
+            async with self._news:
+                self._lines[told(line.decode())] += 1
+                self._news.notify_all()
+
+    @property
+    def whole(self) -> Counter[str]:
+        """Every line of the transcript."""
+        return Counter(
+            line for shown, typed in self._steps for line in (*shown, told(f"> {typed}"))
+        )
+
+
+async def test_the_transcript_can_be_held_again(tmp_path: Path) -> None:
+    over = asyncio.Event()
+    async with running_node(demo=True) as server, connected(server, "tim") as (socket,):
+        guido, ivan, tim = (Terminal(server.base, m, tmp_path) for m in ("guido", "ivan", "tim"))
+        async with asyncio.timeout(50), asyncio.TaskGroup() as group:
+            watching = group.create_task(tim.hold(over))
+            talking = [group.create_task(one.hold()) for one in (guido, ivan)]
+            await asyncio.gather(*talking)
+            over.set()
+        assert talking[0].result() == guido.whole
+        assert talking[1].result() == ivan.whole
+        assert watching.result() == tim.whole
+        # The third one's socket is live, and has not had a byte of it.
+        await socket.call("settings.set", sponsored=False)
+        await socket.event("settings.changed")
+        assert [event["event"] for event in socket.all_events] == ["settings.changed"]
+        for word in (b"point cloud", b"guido", b"slab", b"Ferreira"):
+            assert word not in socket.bytes
