@@ -57,15 +57,17 @@ class Message:
         )
 
     def with_emojis(self, member: str, emojis: Iterable[str], rev: int) -> Message:
-        """With all of one member's emojis as given; what others added stays as it is."""
-        left: dict[str, tuple[str, ...] | int] = {}
+        """With all of one member's emojis as given; what others added stays as it is, and in what
+        order emojis first came is as far as events tell."""
+        given = list(emojis)
+        left: dict[str, tuple[str, ...]] = {}
         for emoji, who in self.reactions:
             if isinstance(who, int):
                 return replace(self, rev=rev)  # counted: the next reading has the numbers
-            left[emoji] = tuple(m for m in who if m != member)
-        for emoji in emojis:
+            left[emoji] = who if emoji in given else tuple(m for m in who if m != member)
+        for emoji in given:
             who = left.get(emoji, ())
-            left[emoji] = (*who, member) if isinstance(who, tuple) else who
+            left[emoji] = who if member in who else (*who, member)
         return replace(self, rev=rev, reactions=tuple((e, w) for e, w in left.items() if w))
 
 

@@ -128,6 +128,13 @@ def connect(me: Member, p: Connect, work: Work) -> Map:
     work.want(
         (Topic, me.topic), (Memberships, me.key), (FenceHead, 0), (Devices, (me.key, p.device))
     )
+    heads = _open(me, {} if p.resume_more else p.resume or {}, work)
+    _register(me, p.device, work)
+    return {"member": me.id, "epoch": work.deployment.epoch, "topics": heads}
+
+
+def _open(me: Member, resume: dict[str, int], work: Work) -> dict[str, int]:
+    """Read the member's rights and the heads of their topics; answers the heads."""
     memberships = work.need(Memberships, me.key)
     work.want(*((Conversation, key) for key in memberships.conversations))
     several = [work.need(Conversation, key).topic for key in memberships.conversations]
@@ -143,12 +150,11 @@ def connect(me: Member, p: Connect, work: Work) -> Map:
         member=me.id,
         topics=heads,
         since=since,
-        past=_past(me, p.resume or {}, heads, work),
+        past=_past(me, resume, heads, work),
         receipts=me.receipts,
         fence=work.need(FenceHead, 0).seq,
     )
-    _register(me, p.device, work)
-    return {"member": me.id, "epoch": work.deployment.epoch, "topics": heads}
+    return heads
 
 
 def _register(me: Member, device: str, work: Work) -> None:
@@ -165,7 +171,7 @@ def _register(me: Member, device: str, work: Work) -> None:
 def _past(me: Member, resume: dict[str, int], heads: dict[str, int], work: Work) -> dict[str, int]:
     """Topics that the client goes on from but the member has lost, with their last position."""
     keys: dict[str, int] = {}
-    for name in resume.keys() - heads.keys():
+    for name in sorted(resume.keys() - heads.keys())[:_LOST]:
         kind, _, conversation = name.partition(":")
         key = work.ids.conversation_key(conversation) if kind == "conversation" else None
         if key is not None:
@@ -181,6 +187,11 @@ def _past(me: Member, resume: dict[str, int], heads: dict[str, int], work: Work)
         if view and not view.current and view.sees_pos(resume[name] + 1):
             past[name] = view.pos
     return past
+
+
+# Topics lost while a client was away that are still given to their end; names that a client makes
+# up cost the transaction no more than these.
+_LOST = 200
 
 
 class Refresh(Params, frozen=True):
@@ -203,6 +214,12 @@ class Resume(Params, frozen=True):
     more: Annotated[bool, Meta(description="Still further ones follow.")] = False
 
 
+def resume(me: Member, p: Resume, work: Work) -> Map:
+    """Read the member's rights anew, now that the client has named all its topics."""
+    work.want((Topic, me.topic), (Memberships, me.key), (FenceHead, 0))
+    return {"topics": _open(me, p.topics, work)}
+
+
 def by_connection(me: Member, p: Params, work: Work) -> Map:
     """Answered by the connection itself, which alone knows its state."""
     raise AssertionError("a session command reached the store")
@@ -219,8 +236,8 @@ COMMANDS = (
         locks=("member:caller",), doc="Go on with a new token.", result=results.Refreshed,
     ),
     Command(
-        name="resume", params=Resume, run=by_connection, kind="session", rate="connect",
-        http=False, doc="Resume further topics.", result=results.Resumed,
+        name="resume", params=Resume, run=resume, kind="write", rate="connect",
+        locks=("member:caller",), http=False, doc="Resume further topics.", result=results.Resumed,
     ),
     Command(
         name="ping", params=Nothing, run=by_connection, kind="session", rate="read", http=False,

@@ -195,11 +195,12 @@ def revoke(operator: None, p: Revoke, work: Work) -> Map:
         work.fence("revoked", row)
         return {}
     work.want((Devices, (row.key, p.device)))
-    for jti, expires in work.need(Devices, (row.key, p.device)).jtis.items():
+    jtis = work.need(Devices, (row.key, p.device)).jtis
+    for jti, expires in jtis.items():
         work.put(Refusal(row.key, jti, expires))
     if not row.devices_revoked:
         work.put(replace(row, devices_revoked=True))
-    work.fence("revoked", row, device=p.device)
+    work.fence("revoked", row, device=p.device, jtis=frozenset(jtis))
     return {}
 
 

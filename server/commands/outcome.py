@@ -49,7 +49,7 @@ class Ending(msgspec.Struct, frozen=True):
 
     "switch": a member's receipts are `on` or off. "removed": `member` lost `topic`, whose last
     position for them is `pos`. "parted": nothing passes between two members any more.
-    "revoked": a member's sessions end, or those of one `device`.
+    "revoked": a member's sessions end, or those of one `device` and of its tokens, `jtis`.
     """
 
     seq: int
@@ -60,6 +60,7 @@ class Ending(msgspec.Struct, frozen=True):
     pos: int = 0
     device: str = ""
     on: bool = False
+    jtis: frozenset[str] = frozenset()
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -157,6 +157,7 @@ class Work:
         pos: int = 0,
         device: str = "",
         on: bool = False,
+        jtis: frozenset[str] = frozenset(),
     ) -> None:
         """Record a change that must be applied everywhere before it is answered."""
         seq = self.need(FenceHead, 0).seq + 1
@@ -176,4 +177,4 @@ class Work:
         )
         topic = self.need(Topic, conversation.topic).name if conversation is not None else ""
         other_id = other.id if other is not None else ""
-        self.endings.append(Ending(seq, kind, member.id, other_id, topic, pos, device, on))
+        self.endings.append(Ending(seq, kind, member.id, other_id, topic, pos, device, on, jtis))

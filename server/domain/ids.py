@@ -15,8 +15,8 @@ from hmac import compare_digest
 from typing import NewType
 
 MemberId = NewType("MemberId", str)
-MEMBER_ID = r"^[A-Za-z0-9_.-]{1,64}$"
-_MEMBER_ID = re.compile(MEMBER_ID + r"(?<!\n)")
+MEMBER_ID = r"^[A-Za-z0-9_.-]{1,64}$(?!\n)"  # `$` alone would let a last line end pass
+_MEMBER_ID = re.compile(MEMBER_ID)
 _LENGTH = 22  # base64url of 16 bytes, unpadded
 
 

@@ -21,13 +21,14 @@ from server.realtime.audience import Audience
 from server.realtime.bus import Bus
 from server.realtime.messages import decode, encode
 from server.realtime.replays import Replays
-from server.realtime.session import Item, Overflow, Session
+from server.realtime.session import Attachment, Item, Overflow, Session
 from server.realtime.topics import LiveTopic
 
 TOO_SLOW = (4008, "too slow: reconnect and resume")
 REVOKED = (4508, "revoked")
 TOO_MANY = (4504, "too many sessions")
 PING_S = 25
+_REMEMBERED = 100_000  # members whose last activity is known without a session of theirs
 _FENCED = 100_000  # ends of access remembered for signals that are still on their way
 
 
@@ -110,13 +111,16 @@ class Hub:
     def leave(self, session: Session) -> None:
         """The session's connection is gone."""
         audience = session.audience
+        was_open = session.live
+        session.drop_all()
         for topic in list(session.topics):
             self._detach(session, topic)
-        session.drop_all()
         self._held.discard(session)
-        if audience.sessions.pop(session.id, None) is not None:
+        if audience.sessions.pop(session.id, None) is not None and was_open:
             self._touch(audience)
-        if not audience.sessions and not audience.last_active_ms:
+        if not audience.sessions and (
+            not audience.last_active_ms or len(self.audiences) > _REMEMBERED
+        ):
             self.audiences.pop(audience.member, None)
 
     def _touch(self, audience: Audience) -> None:
@@ -128,24 +132,38 @@ class Hub:
             self._push(session, Item(frame))
 
     def _attach(self, session: Session, topic: str, pos: int, head: int) -> None:
-        if topic in session.topics or session.ended:
+        """Attach a session whose rights are of this moment: `head` is the topic's, in the order
+        of commits."""
+        live = self._hold(session, topic, pos, head)
+        if live is None:
             return
-        session.topics.add(topic)
+        if pos == live.pos:
+            live.sessions.add(session)
+        else:
+            self.replays.resume(session, live)
+
+    def _hold(self, session: Session, topic: str, pos: int, head: int) -> LiveTopic | None:
+        """Give a session a hold on a topic, and the node the topic; None if it has one."""
+        if topic in session.topics or session.ended:
+            return None
+        session.topics[topic] = Attachment(pos)
         live = self.topics.get(topic)
         if live is None:
             live = self.topics[topic] = LiveTopic(topic, head)
             self._bus.subscribe(topic)
-        self.join(session, live, pos)
+        return live
 
-    def join(self, session: Session, live: LiveTopic, pos: int) -> None:
-        """Bring a session that has everything up to `pos` into a topic's audience."""
+    def join(self, session: Session, live: LiveTopic) -> bool:
+        """Bring a session into a topic's audience, if it has everything that this node has."""
+        pos = session.topics[live.name].pos
+        if pos < live.pos:
+            return False
         if pos == live.pos:
             live.sessions.add(session)
-        elif pos > live.pos:
+        else:
             live.waiting[session] = pos
             self.replays.heal(live)
-        else:
-            self.replays.resume(session, live, pos)
+        return True
 
     def _detach(self, session: Session, topic: str) -> None:
         session.drop_topic(topic)
@@ -156,8 +174,8 @@ class Hub:
 
     def forget_if_deserted(self, live: LiveTopic) -> None:
         """Stop following a topic that nobody here is attached to any more."""
-        if live.deserted and not self.replays.following(live):
-            self.topics.pop(live.name, None)
+        if live.deserted and not live.healing and self.topics.get(live.name) is live:
+            del self.topics[live.name]
             self._bus.unsubscribe(live.name)
 
     # What happened
@@ -195,7 +213,7 @@ class Hub:
 
     def _deliver(self, live: LiveTopic, event: Event) -> None:
         for member in event.ended:
-            self._lose(member, live.name)
+            self._lose(member, live.name, event.pos)
         frames = Frames(event.topic, event_map(event))
         for session in live.sessions:
             self._push(session, frames.item(session.codec))
@@ -205,17 +223,33 @@ class Hub:
                 self.follow(session, event)
 
     def follow(self, session: Session, event: Event) -> None:
-        """A session was told that its topics changed: do as it was told."""
+        """A session was told that its topics changed: do as it was told.
+
+        It may have been told late, so a joining leads through the log, where the right to each
+        page is read with it, unless the node stands exactly there.
+        """
         if event.pos <= session.opened_pos or not event.topic.startswith("member:"):
             return
         if event.name == "conversation.joined":
-            self._attach(session, event.data["topic"], event.data["pos"], event.data["pos"])
+            topic, pos = event.data["topic"], event.data["pos"]
+            known = topic in self.topics
+            live = self._hold(session, topic, pos, pos)
+            if live is not None and known and live.pos == pos:
+                live.sessions.add(session)
+            elif live is not None:
+                self.replays.resume(session, live)
         elif event.name == "conversation.left":
-            self._detach(session, event.data["topic"])
+            self._lose_one(session, event.data["topic"], event.data["pos"] + 1)
 
-    def _lose(self, member: str, topic: str) -> None:
+    def _lose(self, member: str, topic: str, pos: int) -> None:
+        """A member's access to a topic ended by the event at `pos`."""
         audience = self.audiences.get(member)
         for session in list(audience.sessions.values()) if audience is not None else ():
+            self._lose_one(session, topic, pos)
+
+    def _lose_one(self, session: Session, topic: str, pos: int) -> None:
+        held = session.topics.get(topic)
+        if held is not None and held.pos < pos:  # else they have come back since
             self._detach(session, topic)
 
     def receive_signal(self, signal: Signal) -> None:
@@ -276,10 +310,10 @@ class Hub:
             case "switch":
                 audience.know(ending.on, ending.seq)
             case "removed":
-                self._lose(ending.member, ending.topic)
+                self._lose(ending.member, ending.topic, ending.pos + 1)
             case "revoked":
                 for session in list(audience.sessions.values()):
-                    if ending.device in ("", session.device):
+                    if ending.device in ("", session.device) or session.jti in ending.jtis:
                         self.counters.revoked += 1
                         self.end(session, *REVOKED)
 

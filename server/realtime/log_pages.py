@@ -17,12 +17,13 @@ PAGE = 200
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some events in order. `end` is the position up to which they are complete; `over` means
-    that nothing more of this topic is this reader's."""
+    """Some events in order. `end` is the position up to which they are complete; `more` that the
+    log went on behind it; `over` that nothing more of this topic is this reader's."""
 
     events: list[Event]
     end: int
     over: bool = False
+    more: bool = False
 
 
 def whole(topic: str, after: int) -> Callable[[Snapshot], Page]:
@@ -33,7 +34,8 @@ def whole(topic: str, after: int) -> Callable[[Snapshot], Page]:
         if row is None:
             return Page([], after, True)
         entries = snapshot.entries(row.key, after, PAGE)
-        return Page(log.events(row, entries, snapshot), entries[-1].pos if entries else after)
+        end = entries[-1].pos if entries else after
+        return Page(log.events(row, entries, snapshot), end, more=end < row.head)
 
     return ask
 
@@ -56,7 +58,7 @@ def seen_by(member: str, topic: str, after: int) -> Callable[[Snapshot], Page]:
         visible = [entry for entry in entries if view.sees_pos(entry.pos)]
         over = not view.current and (not entries or entries[-1].pos >= view.pos)
         end = entries[-1].pos if entries else after
-        return Page(log.events(row, visible, snapshot, view.pos), end, over)
+        return Page(log.events(row, visible, snapshot, view.pos), end, over, end < row.head)
 
     return ask
 

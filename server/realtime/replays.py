@@ -1,20 +1,23 @@
-"""What a hub has to wait for: a session that resumes, a gap that heals, heads compared.
+"""What a hub has to wait for: sessions that resume, gaps that heal, heads compared.
 
-Each runs as a task that this owner awaits at the end and whose failure it reports. After every
-wait the session's right is looked at again: an end of access that came meanwhile has taken the
-topic from it, and what was read before goes nowhere.
+One task a session gives it what it missed, topic after topic, as its socket drains; pages are
+read a bounded number at a time. Every page comes with the right to it, read in the same
+snapshot, and after every wait the session's hold on the topic is looked at again: an end of
+access that came meanwhile has taken it, and what was read goes nowhere. A failure ends the
+session, which resumes, rather than leaving it open and deaf.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from server.commands.outcome import Event
+import msgspec
+
 from server.commands.snapshot import Snapshot
-from server.errors import SubrosaError
 from server.realtime import log_pages
 from server.realtime.log_pages import Page
 from server.realtime.session import Session
@@ -26,7 +29,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("subrosa.hub")
 POSITION_LOST = (4010, "position lost: reconnect and resume")
 HEADS_MARGIN_MS = 15_000  # longer than any transaction
+PAGES_AT_ONCE = 64
 Ask = Callable[[Callable[[Snapshot], Any]], Coroutine[Any, Any, Any]]
+
+
+class Past(msgspec.Struct, frozen=True):
+    """A topic that the member has lost: what they missed of it, after `pos` up to `last`."""
+
+    topic: str
+    pos: int
+    last: int
 
 
 class Replays:
@@ -34,12 +46,11 @@ class Replays:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._tasks: dict[asyncio.Task[None], LiveTopic | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._todo: dict[Session, deque[LiveTopic | Past]] = {}
+        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._unhealed: set[str] = set()
         self.ask: Ask | None = None
-
-    def following(self, live: LiveTopic) -> bool:
-        """Whether somebody is on the way to this topic."""
-        return any(topic is live for topic in self._tasks.values())
 
     async def close(self) -> None:
         """Stop everything that is under way, and wait until it has."""
@@ -48,82 +59,107 @@ class Replays:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, what: Coroutine[Any, Any, None], live: LiveTopic | None) -> None:
+    def _start(self, what: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(what)
-        self._tasks[task] = live
-        task.add_done_callback(self._ended)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        live = self._tasks.pop(task)
-        if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("a replay failed", exc_info=failure)
-        if live is not None:
-            self._hub.forget_if_deserted(live)
-
-    async def _page(self, question: Callable[[Snapshot], Page]) -> Page:
+    async def _ask(self, question: Callable[[Snapshot], Any]) -> Any:
         if self.ask is None:
             raise RuntimeError("the hub has no store to read")
-        page: Page = await self.ask(question)
-        return page
+        async with self._pages:
+            return await self.ask(question)
 
-    # A session on its way into a topic's audience
+    # Sessions on their way into audiences
 
-    def resume(self, session: Session, live: LiveTopic, pos: int) -> None:
-        """Give a session what it missed since `pos`, then let it into the audience."""
-        self._start(self._resume(session, live, pos), live)
-
-    async def _resume(self, session: Session, live: LiveTopic, pos: int) -> None:
-        try:
-            while live.name in session.topics:
-                if pos >= live.pos:
-                    self._hub.join(session, live, pos)
-                    return
-                page = await self._page(log_pages.seen_by(session.audience.member, live.name, pos))
-                for event in page.events:
-                    if live.name not in session.topics or event.pos > live.pos:
-                        break
-                    if session.heavy:  # the rest is read again, as it is by then
-                        break
-                    self._give(session, event)
-                    pos = event.pos
-                else:
-                    pos = max(pos, min(page.end, live.pos))
-                    if page.over:  # conversation.left tells them
-                        session.topics.discard(live.name)
-                        return
-                await session.drained()
-        except SubrosaError:
-            log.warning("a resume could not be read", exc_info=True)
-            self._hub.end(session, *POSITION_LOST)
-
-    def _give(self, session: Session, event: Event) -> None:
-        self._hub.push_event(session, event)
-        self._hub.follow(session, event)
+    def resume(self, session: Session, live: LiveTopic) -> None:
+        """Give a session what it missed of a topic that it holds, then let it join."""
+        live.followers += 1
+        self._add(session, live)
 
     def past(self, session: Session, topic: str, pos: int, last: int) -> None:
-        """Give a session what it missed of a topic that the member has lost, up to the last
-        position that was theirs."""
-        self._start(self._past(session, topic, pos, last), None)
+        """Give a session what it missed of a topic that the member has lost."""
+        self._add(session, Past(topic, pos, last))
 
-    async def _past(self, session: Session, topic: str, pos: int, last: int) -> None:
+    def _add(self, session: Session, what: LiveTopic | Past) -> None:
+        todo = self._todo.get(session)
+        if todo is not None:
+            todo.append(what)
+            return
+        self._todo[session] = deque([what])
+        self._start(self._replay(session))
+
+    async def _replay(self, session: Session) -> None:
+        todo = self._todo[session]
         try:
-            while pos < last and not session.ended:
-                page = await self._page(log_pages.seen_by(session.audience.member, topic, pos))
-                since = pos
-                for event in page.events:
-                    if session.heavy:
-                        break
-                    if event.pos <= last and topic not in session.topics:
-                        self._hub.push_event(session, event)
-                    pos = event.pos
+            while todo:
+                what = todo[0]
+                if isinstance(what, Past):
+                    await self._past(session, what)
                 else:
-                    if page.over or page.end <= since:
-                        return
-                    pos = page.end
-                await session.drained()
-        except SubrosaError:
-            log.warning("a resume could not be read", exc_info=True)
+                    await self._resume(session, what)
+                self._leave(todo.popleft())
+        except Exception:
+            log.exception("a session could not be given what it missed")
             self._hub.end(session, *POSITION_LOST)
+        finally:
+            del self._todo[session]
+            for what in todo:
+                self._leave(what)
+
+    def _leave(self, what: LiveTopic | Past) -> None:
+        if isinstance(what, LiveTopic):
+            what.followers -= 1
+            self._hub.forget_if_deserted(what)
+
+    async def _resume(self, session: Session, live: LiveTopic) -> None:
+        held = session.topics.get(live.name)
+        while held is not None and not session.ended:
+            page: Page = await self._ask(
+                log_pages.seen_by(session.audience.member, live.name, held.pos)
+            )
+            whole = True
+            for event in page.events:
+                if session.topics.get(live.name) is not held:
+                    return
+                if session.heavy:  # the rest is read again, as it is by then
+                    whole = False
+                    break
+                self._hub.push_event(session, event)
+                self._hub.follow(session, event)
+                held.pos = event.pos
+            if session.topics.get(live.name) is not held:
+                return
+            if whole:
+                held.pos = max(held.pos, page.end)
+                if page.over:  # conversation.left tells them
+                    del session.topics[live.name]
+                    return
+                if not page.more and self._hub.join(session, live):
+                    return
+            await session.drained()
+            if session.topics.get(live.name) is not held:
+                return
+
+    async def _past(self, session: Session, past: Past) -> None:
+        pos = past.pos
+        while pos < past.last and not session.ended and past.topic not in session.topics:
+            page: Page = await self._ask(
+                log_pages.seen_by(session.audience.member, past.topic, pos)
+            )
+            whole = True
+            for event in page.events:
+                if session.heavy:
+                    whole = False
+                    break
+                if event.pos <= past.last and past.topic not in session.topics:
+                    self._hub.push_event(session, event)
+                pos = event.pos
+            if whole:
+                if page.over or not page.more:
+                    return
+                pos = max(pos, page.end)
+            await session.drained()
 
     # A topic that is behind the store
 
@@ -132,33 +168,34 @@ class Replays:
         if not live.healing:
             live.healing = True
             self._hub.counters.healed += 1
-            self._start(self._heal(live), live)
+            self._start(self._heal(live))
 
     async def _heal(self, live: LiveTopic) -> None:
         try:
-            while True:
-                page = await self._page(log_pages.whole(live.name, live.pos))
+            more = True
+            while more:
+                page: Page = await self._ask(log_pages.whole(live.name, live.pos))
                 for event in page.events:
                     self._hub.receive(event)
-                if not page.events:
-                    return
-        except SubrosaError:
-            log.warning("a topic could not be healed; the next comparison of heads tries again")
+                more = page.more
+        except Exception:
+            log.warning("a topic is not healed yet", exc_info=True)
+            self._unhealed.add(live.name)
         finally:
             live.healing = False
             live.catch_up_with()
+            self._hub.forget_if_deserted(live)
 
     async def compare_heads(self, now_ms: int) -> None:
         """Find topics whose last events this node was never told of."""
         since = now_ms - HEADS_MARGIN_MS
-        if self.ask is None:
-            return
-        try:
-            heads: dict[str, int] = await self.ask(lambda s: s.changed_heads(since))
-        except SubrosaError:
-            log.warning("heads could not be compared", exc_info=True)
-            return
+        again, self._unhealed = self._unhealed, set()
+        heads: dict[str, int] = await self._ask(lambda snapshot: snapshot.changed_heads(since))
         for name, head in heads.items():
             live = self._hub.topics.get(name)
             if live is not None and head > live.pos:
+                self.heal(live)
+        for name in again:
+            live = self._hub.topics.get(name)
+            if live is not None:
                 self.heal(live)

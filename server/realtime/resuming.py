@@ -6,6 +6,9 @@ member could already see it; everything else is reset: live from its head.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from server.commands.outcome import Opened
 
 
@@ -14,34 +17,35 @@ class Resuming:
     wants to go on from anywhere, `same_epoch` whether its positions are of this store."""
 
     def __init__(self, events: int, opened: Opened, *, asks: bool, same_epoch: bool) -> None:
-        self.opened = opened
-        self.positions: dict[str, int] = {}
+        self.asked: dict[str, int] = {}
+        self._opened = opened
         self._events = events
         self._asks = asks
         self._same_epoch = same_epoch
 
-    def split(self, resume: dict[str, int] | None) -> tuple[dict[str, int], list[str]]:
-        """The positions that can be gone on from, and the topics that are reset."""
+    def split(self, opened: Opened) -> tuple[dict[str, int], list[str]]:
+        """Of what the client asked for, the positions that can be gone on from; and the topics of
+        the session that are reset."""
         if not self._asks:
             return {}, []
-        asked = resume or {}
-        positions = {name: pos for name, pos in asked.items() if self._can(name, pos)}
-        return positions, [name for name in self.opened.topics if name not in positions]
+        can = {name: pos for name, pos in self.asked.items() if self._can(opened, name, pos)}
+        return can, [name for name in opened.topics if name not in can]
 
-    def _can(self, name: str, pos: int) -> bool:
+    def part(self, names: Iterable[str]) -> dict[str, Any]:
+        """The answer to a part of what the client goes on from, by what was known at connect."""
+        _, reset = self.split(self._opened)
+        named = set(names)
+        return {
+            "topics": {n: head for n, head in self._opened.topics.items() if n in named},
+            "reset": [name for name in reset if name in named],
+        }
+
+    def _can(self, opened: Opened, name: str, pos: int) -> bool:
         if not self._same_epoch:
             return False
-        if name in self.opened.past:
+        if name in opened.past:
             return True
-        head = self.opened.topics.get(name)
+        head = opened.topics.get(name)
         if head is None or pos > head:
             return False
-        return head - pos <= self._events and pos >= self.opened.since[name]
-
-    def heads(self, names: dict[str, int]) -> dict[str, int]:
-        """The heads of those of these topics that are the session's."""
-        return {name: self.opened.topics[name] for name in names if name in self.opened.topics}
-
-    def unnamed(self) -> list[str]:
-        """The topics that are live from their heads."""
-        return [name for name in self.opened.topics if name not in self.positions]
+        return head - pos <= self._events and pos >= opened.since[name]

@@ -30,6 +30,20 @@ class Item(msgspec.Struct, frozen=True):
     signal: bool = False
 
 
+class Attachment:
+    """A session's hold on one topic, from being attached until it is detached.
+
+    `pos` is the position up to which the session has what is its own, while it is on its way
+    into the audience. Another attachment to the same topic is another object, so whoever waited
+    in between can tell that theirs has ended.
+    """
+
+    __slots__ = ("pos",)
+
+    def __init__(self, pos: int) -> None:
+        self.pos = pos
+
+
 class Overflow(Exception):
     """The session's buffer is beyond its hard limit."""
 
@@ -38,7 +52,7 @@ class Session:
     """A connected member's one socket."""
 
     __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
-                 "device", "due", "ended", "expires_ms", "id", "live", "opened_at", "opened_pos",
+                 "device", "due", "ended", "expires_ms", "id", "jti", "live", "opened_at", "opened_pos",
                  "pending", "seen", "topics", "wire")  # fmt: skip
 
     def __init__(
@@ -49,13 +63,14 @@ class Session:
         self.codec = codec
         self.audience = audience  # the member's, which all of their sessions share
         self.device = device
+        self.jti = ""  # of the token it goes on with
         self.expires_ms = 0
         self.opened_at = now
         self.seen = now  # loop time of the last frame from the peer
         self.live = False  # connected: the result has been given
         self.ended = False  # nothing is given to it any more
         self.opened_pos = 0  # the member topic's position that the session was opened at
-        self.topics: set[str] = set()
+        self.topics: dict[str, Attachment] = {}
         self.pending: list[Item] = []
         self.due = False  # already on the hub's list for the end of this tick
         self._bytes = 0
@@ -82,6 +97,7 @@ class Session:
             wire.write([item.frame for item in pending[:count]])
             del pending[:count]
             self._counted = self._bytes = 0
+            self._blocked_since = 0.0  # it does drain
         self._blocked_since = 0.0
         if self._drained is not None and not wire.full:
             self._wake()
@@ -118,14 +134,14 @@ class Session:
 
     def drop_topic(self, topic: str) -> None:
         """The session lost this topic: what waits for it is not flushed."""
-        self.topics.discard(topic)
-        self._keep([item for item in self.pending if item.topic != topic])
+        self.topics.pop(topic, None)
+        if self.pending:
+            self._keep([item for item in self.pending if item.topic != topic])
 
     def drop_all(self) -> None:
         """The session ends: nothing that waits is given any more."""
         self.live, self.ended = False, True
         self._keep([])
-        self.topics.clear()
         self._wake()
 
     @property

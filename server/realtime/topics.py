@@ -17,7 +17,7 @@ EARLY = 1_000  # events held for a gap; beyond it they are read from the store i
 class LiveTopic:
     """One topic that has sessions on this node; `pos` is the last position delivered."""
 
-    __slots__ = ("early", "healing", "name", "pos", "sessions", "waiting")
+    __slots__ = ("early", "followers", "healing", "name", "pos", "sessions", "waiting")
 
     def __init__(self, name: str, pos: int) -> None:
         self.name = name
@@ -26,6 +26,7 @@ class LiveTopic:
         self.waiting: dict[Session, int] = {}  # ahead of this node, at these positions
         self.early: dict[int, Event] = {}
         self.healing = False
+        self.followers = 0  # replays on their way here
 
     def take(self, event: Event) -> bool:
         """Note an event; answers whether a gap before it has to be healed."""
@@ -54,4 +55,4 @@ class LiveTopic:
     @property
     def deserted(self) -> bool:
         """Whether nobody here follows it any more."""
-        return not self.sessions and not self.waiting
+        return not (self.sessions or self.waiting or self.followers)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from server.commands.command import Command, Params
@@ -105,7 +105,7 @@ class Connection:
     """One client. Everything happens on the loop's thread."""
 
     __slots__ = ("__weakref__", "_caller", "_gateway", "_limited", "_protocol", "_queue",
-                 "_reading", "_resume_to", "_writes", "closed", "session", "wire")  # fmt: skip
+                 "_reading", "_resuming", "_writes", "closed", "session", "wire")  # fmt: skip
 
     def __init__(self, gateway: Gateway, wire: Wire, subprotocol: str) -> None:
         self._gateway = gateway
@@ -116,7 +116,7 @@ class Connection:
         self._writes = 0
         self._reading = False
         self._limited = 0
-        self._resume_to: Resuming | None = None
+        self._resuming: Resuming | None = None
         self.session: Session | None = None
         self.closed = False
 
@@ -214,7 +214,7 @@ class Connection:
                 return
             queue.popleft()
             if command.kind == "session":
-                self._by_itself(request, params)
+                self._by_itself(request)
             elif command.kind == "read":
                 self._reading = True
                 self._start(request, command, params)
@@ -223,24 +223,73 @@ class Connection:
                 self._start(request, command, params)
 
     def _start(self, request: Request, command: Command, params: Params) -> None:
-        caller = self._caller
-        assert caller is not None
         if isinstance(params, Refresh):
-            try:
-                caller = self._gateway.dispatcher.tokens.verify(params.token, caller.device)
-                if caller.member != (self._caller and self._caller.member):
-                    raise Invalid("token: it names another member.", field="token")
-            except CommandError as refusal:
-                self._finished(request, command, Outcome(error=refusal))
-                return
+            self._refresh(request, command, params)
+        elif isinstance(params, Resume):
+            self._resume(request, command, params)
+        else:
+            self._give(
+                request, command, params, lambda outcome: self._finished(request, command, outcome)
+            )
+
+    def _give(
+        self,
+        request: Request,
+        command: Command,
+        params: Params,
+        done: Callable[[Outcome], None],
+        caller: Caller | None = None,
+    ) -> None:
+        giver = caller or self._caller
+        assert giver is not None
+        self._gateway.dispatcher.start(giver, command, params, done)
+
+    def _refresh(self, request: Request, command: Command, params: Refresh) -> None:
+        """Go on with another token of the same member, once the store has accepted it."""
+        present, session = self._caller, self.session
+        assert present is not None
+        assert session is not None
+        try:
+            caller = self._gateway.dispatcher.tokens.verify(params.token, present.device)
+            if caller.member != present.member:
+                raise Invalid("token: it names another member.", field="token")
+        except CommandError as refusal:
+            self._finished(request, command, Outcome(error=refusal))
+            return
 
         def done(outcome: Outcome) -> None:
-            if isinstance(params, Refresh) and outcome.error is None and self.session:
+            if outcome.error is None:
                 self._caller = caller
-                self.session.expires_ms = caller.expires_ms
+                session.expires_ms, session.jti = caller.expires_ms, caller.jti
             self._finished(request, command, outcome)
 
-        self._gateway.dispatcher.start(caller, command, params, done)
+        self._give(request, command, params, done, caller)
+
+    def _resume(self, request: Request, command: Command, params: Resume) -> None:
+        """Note what the client goes on from; with the last part, read its rights and attach."""
+        resuming, session = self._resuming, self.session
+        assert session is not None
+        if resuming is None:
+            refusal = Invalid("topics: nothing is left to resume.", field="topics")
+            self._finished(request, command, Outcome(error=refusal))
+            return
+        resuming.asked.update(params.topics)
+        if params.more:
+            self._finished(request, command, Outcome(result=resuming.part(params.topics)))
+            return
+
+        def done(outcome: Outcome) -> None:
+            opened = outcome.opened
+            if opened is None or session.ended:
+                self._finished(request, command, outcome)
+                return
+            self._resuming = None
+            positions, reset = resuming.split(opened)
+            answer = Outcome(result={"topics": opened.topics, "reset": reset})
+            self._finished(request, command, answer)
+            self._gateway.hub.open(session, opened, positions)
+
+        self._give(request, command, Resume(topics=resuming.asked), done)
 
     def _finished(self, request: Request, command: Command, outcome: Outcome) -> None:
         if command.kind == "read":
@@ -261,11 +310,8 @@ class Connection:
         if len(self._queue or ()) + self._writes < self._gateway.policy.in_flight_per_session // 2:
             self.wire.resume_reading()
 
-    def _by_itself(self, request: Request, params: Params) -> None:
-        if isinstance(params, Resume):
-            self._resume_more(request, params)
-        else:
-            self._send(result(request.id, {"now": self._gateway.hub.now_ms()}))
+    def _by_itself(self, request: Request) -> None:
+        self._send(result(request.id, {"now": self._gateway.hub.now_ms()}))
 
     # Connecting
 
@@ -287,7 +333,7 @@ class Connection:
             secrets.token_urlsafe(12), self.wire, self._protocol.codec, audience,
             params.device, now,
         )  # fmt: skip
-        session.expires_ms = caller.expires_ms
+        session.expires_ms, session.jti = caller.expires_ms, caller.jti
         self.session = session
         excess = gateway.hub.register(session)
         if excess is session:
@@ -318,15 +364,15 @@ class Connection:
             asks=params.resume is not None or params.resume_more,
             same_epoch=params.epoch in (None, value["epoch"]),
         )
-        positions, reset = resuming.split(params.resume)
-        heads = value["topics"]
+        asked = params.resume or {}
+        resuming.asked.update(asked)
+        positions, reset = resuming.split(opened)
         if params.resume_more:
-            self._resume_to = resuming
-            reset = [name for name in reset if name in (params.resume or {})]
+            self._resuming = resuming
+            reset = resuming.part(asked)["reset"]
         value = {
             "session": session.id,
             **value,
-            "topics": heads,
             "reset": reset,
             "ping_s": PING_S,
             "now": gateway.hub.now_ms(),
@@ -337,12 +383,9 @@ class Connection:
         gateway.heartbeat.add(self)
         self._send(result(request.id, value))
         self._protocol.connected()
-        if params.resume_more:
-            resuming.positions.update(positions)
-        else:
+        if not params.resume_more:
             gateway.hub.open(session, opened, positions)
         self._pump()
-        self._take_more()
 
     def _limits(self) -> dict[str, int]:
         policy = self._gateway.policy
@@ -354,22 +397,6 @@ class Connection:
             "in_flight": policy.in_flight_per_session,
             "page": 200,
         }
-
-    def _resume_more(self, request: Request, params: Resume) -> None:
-        resuming, session = self._resume_to, self.session
-        if resuming is None or session is None:
-            self._send(error(request.id, Invalid("Nothing is left to resume.").to_wire()))
-            return
-        positions, reset = resuming.split(params.topics)
-        resuming.positions.update(positions)
-        named = [name for name in reset if name in params.topics]
-        answer = {"topics": resuming.heads(params.topics), "reset": named}
-        if not params.more:
-            self._resume_to = None
-            answer = {"topics": resuming.opened.topics, "reset": resuming.unnamed()}
-        self._send(result(request.id, answer))
-        if not params.more:
-            self._gateway.hub.open(session, resuming.opened, resuming.positions)
 
     def _not_connected(self, request: Request, refusal: CommandError) -> None:
         self._protocol.refused()

@@ -125,6 +125,8 @@ class Bench:
 
     async def close(self) -> None:
         """Stop it."""
+        for one in self.connections:
+            one.wire.cut()
         logging.getLogger("subrosa").removeHandler(self._complaints)
         await self.node.close()
 

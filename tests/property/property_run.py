@@ -28,6 +28,7 @@ from tests.property.verdict import judge
 from tests.support.oracle_world import Rules
 
 STEPS = 40
+SHRINK = bool(os.environ.get("SUBROSA_SHRINK"))
 SEED = int(os.environ.get("SUBROSA_SEED", "1"))
 SHIPPED = Rules(reblock_ms=600_000, reinvite_ms=1_200_000)
 TIGHT = Rules(
@@ -52,11 +53,13 @@ def explore(
     """Carry out so many programs; answers what was exercised. Raises what was found."""
     bench = Bench(rules, **limits)
     numbers = itertools.count(1)
-    phases = [Phase.generate]
-    if os.environ.get("SUBROSA_SHRINK"):
-        phases.append(Phase.shrink)
+    phases = [Phase.generate, *([Phase.shrink] if SHRINK else [])]
+
+    found: list[BaseException] = []
 
     async def one(size: int, program: list[bytes]) -> None:
+        if found and not SHRINK:
+            raise found[0]  # one failure is enough: it is not to be looked for again
         run = Run(bench, next(numbers), size)
         try:
             await run.begin()
@@ -65,6 +68,7 @@ def explore(
             await judge(run)
         except BaseException as failure:
             failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
+            found.append(failure)
             raise
 
     with (

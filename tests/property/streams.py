@@ -141,7 +141,7 @@ class Streams:
         talk = sent[0].talk
         if topic != (self._own if talk.two else talk.topic):
             raise self._wrong("a signal on another topic", frame)
-        if not self._oracle.signals_pass(talk, data["member"], self._member):
+        if not self._oracle.both_show(talk, data["member"], self._member):
             raise self._wrong("a signal that may pass no more", frame)
         key = repr(frame)
         self.signals[key] += 1

@@ -24,11 +24,15 @@ class HouseSession:
         self._sent = len(house.log)
 
     async def serve(self, connect: Command | None = None) -> None:
-        """Answer until the client goes; `connect` if it was taken from the session already."""
-        await self.session.welcome(
-            connect or await self.session.expect("connect"), {MINE: 0, "conversation:many": 0}
-            | self.house.heads
-        )  # fmt: skip
+        """Answer until the client goes: replay what it missed, then what happens; `connect` if it
+        was taken from the session already."""
+        connect = connect or await self.session.expect("connect")
+        heads = {MINE: 0, "conversation:many": 0} | self.house.heads
+        await self.session.welcome(connect, heads)
+        for missed in self.house.live[: self._sent]:
+            start = connect.params.get("resume", heads)[missed.topic]
+            if missed.pos is not None and missed.pos > start:
+                await self.session.event(missed.name, missed.data, missed.topic, missed.pos)
         while not self.session.ended.is_set():
             try:
                 command = await self.session.next()
@@ -96,6 +100,8 @@ class HouseSession:
                 }
             case "presence.get":
                 return {"members": {m: {"active": True} for m in params["members"]}}
+            case "block.list":
+                return {"members": []}
             case "settings.get" | "settings.set":
                 return {"receipts": True, **params}
             case "invitation.list":

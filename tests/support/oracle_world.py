@@ -249,13 +249,17 @@ class World:
     def small(self, talk: Talk) -> bool:
         return len(talk.roster) <= self.rules.signals_up_to
 
-    def signals_pass(self, talk: Talk, sender: str, receiver: str) -> bool:
-        """Whether typing and receipts of one may be shown to another now."""
+    def both_show(self, talk: Talk, sender: str, receiver: str) -> bool:
+        """Whether nothing that ends access stands between one's signals and another now."""
         if sender == receiver or not {sender, receiver} <= set(talk.roster):
             return False
         if not (self.people[sender].receipts and self.people[receiver].receipts):
             return False
-        return self.way_open(sender, receiver) if talk.two else self.small(talk)
+        return not talk.two or self.way_open(sender, receiver)
+
+    def signals_pass(self, talk: Talk, sender: str, receiver: str) -> bool:
+        """Whether typing and receipts of one may be shown to another now."""
+        return self.both_show(talk, sender, receiver) and (talk.two or self.small(talk))
 
     # What can be seen
 

@@ -209,6 +209,18 @@ def test_every_source_of_a_number_is_the_one_in_the_code() -> None:
         assert re.findall(r"\[\w+]", told[name][3] if len(told[name]) > 3 else "") == sources, name
 
 
+def test_a_number_has_an_effect_or_is_said_to_have_none() -> None:
+    read = set()
+    for path in (ROOT / "server").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Attribute):
+                read.add(node.attr)
+    told = rows(section(OPERATIONS, "The policy file"))
+    for name in Policy.__struct_fields__:
+        effective = name in read or name.startswith("rate_")
+        assert ("no effect yet" not in told[name][2]) is effective, name
+
+
 def test_the_policy_shown_is_one() -> None:
     (shown,) = blocks(OPERATIONS, "toml")
     policy = msgspec.convert(tomllib.loads(shown), Policy)

@@ -84,6 +84,7 @@ def html(schemas: Schemas, policy: Policy, version: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Subrosa: reference</title>
+<link rel="icon" href="/assets/rose.svg">
 <link rel="stylesheet" href="/docs/reference.css">
 </head>
 <body>

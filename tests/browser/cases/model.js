@@ -1,6 +1,7 @@
 import { Changes } from "/assets/model/changes.js";
 import { Conversations, titleOf } from "/assets/model/conversations.js";
 import { applyEvent } from "/assets/model/events.js";
+import { Messenger } from "/assets/model/messenger.js";
 import { People } from "/assets/model/people.js";
 import { Reader } from "/assets/model/reader.js";
 import { RecentEvents } from "/assets/model/recent.js";
@@ -342,6 +343,31 @@ export function test_a_message_ends_its_senders_typing() {
   happen(state, "typing.started", { conversation: "c", member: "grace", expires_in_ms: 6_000 });
   happen(state, "message.created", message(1));
   equal(state.typing.who("c"), []);
+}
+
+export async function test_what_opens_is_not_read_before_its_end_is_seen() {
+  const messenger = new Messenger({
+    changes: new Changes(() => {}),
+    clock: new StandingClock(),
+    random: () => 0,
+    newId: () => "id",
+    arrived: () => {},
+  });
+  const sent = [];
+  messenger.link.command = (cmd) => {
+    sent.push(cmd);
+    return Promise.resolve({ read: 0 });
+  };
+  const { state } = messenger;
+  state.conversations.put(conversation({ seq: 2, unread: 2, last: message(2) }), 0);
+  state.timeline("c").putPage([message(1), message(2)], false);
+  messenger.attend({ atEnd: true }); // of what was open before
+  await messenger.openConversation("c");
+  const data = message(3);
+  messenger.happened({ event: "message.created", topic: "member:ada", pos: 1, data });
+  equal([sent, state.conversations.get("c").unread], [[], 3]);
+  messenger.attend({ atEnd: true });
+  equal(sent, ["receipt.read"]);
 }
 
 export function test_changes_are_told_once_for_many() {

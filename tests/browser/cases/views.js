@@ -86,6 +86,16 @@ export function test_the_unread_line_stands_before_the_first_of_others() {
   );
 }
 
+export function test_the_unread_line_waits_until_its_place_is_known() {
+  const messages = [message(5, "grace", NOON), message(6, "grace", NOON)];
+  const lines = (unreadFrom, more) => {
+    const state = shownState(messages, { unreadFrom });
+    state.timeline("c").more = more;
+    return rowsOf(state, []).filter(({ kind }) => kind === "unread").length;
+  };
+  equal([lines(5, true), lines(2, true), lines(2, false), lines(Infinity, false)], [1, 0, 1, 0]);
+}
+
 export function test_ones_own_message_keeps_its_row() {
   const outgoing = { clientId: "id1", target: "c", body: "x", state: "sending", words: "" };
   const before = rowsOf(shownState([]), [outgoing]);

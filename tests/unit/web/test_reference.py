@@ -234,7 +234,7 @@ class Page(HTMLParser):
 def test_the_page_is_whole_and_asks_nobody_else_for_anything() -> None:
     page = Page(PAGE)
     assert page.open == []
-    assert page.resources == ["/docs/reference.css"]
+    assert page.resources == ["/assets/rose.svg", "/docs/reference.css"]
     assert not page.tags & {"script", "style", "img", "iframe"}
     assert not {name for name in page.attributes if name == "style" or name.startswith("on")}
     assert Counter(page.ids).most_common(1)[0][1] == 1
@@ -268,6 +268,7 @@ async def test_the_documents_are_served_under_the_strict_policy() -> None:
             ("openapi.json", "application/json"),
             ("asyncapi.json", "application/json"),
             ("reference.css", "text/css; charset=utf-8"),
+            ("../assets/rose.svg", "image/svg+xml"),
         ):
             answer = await http.get(f"/docs/{name}")
             assert answer.status_code == 200, name
