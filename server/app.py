@@ -26,13 +26,13 @@ from server.store.directory import DirectoryLock
 from server.store.sqlite import SqliteFile, SqliteStore, now_us
 from server.web import keys
 from server.web.dispatch import Dispatcher
+from server.web.gateway import Gateway
 from server.web.http import Api, Pages, application
 from server.web.metrics import Metrics
 from server.web.origins import own_origins
 from server.web.reference import Reference
 from server.web.serving import serve
 from server.web.tokens import Tokens
-from server.web.websocket import Gateway
 
 log = logging.getLogger("subrosa.app")
 HEADS_S = 1.5
@@ -98,8 +98,11 @@ class Node:
     def deliver(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         """What a batch came to, in order: everybody else learns of it before its caller does."""
         for call, outcome in zip(calls, outcomes, strict=True):
-            self.hub.apply(outcome)
-            call.done(outcome)
+            for step in (self.hub.apply, call.done):
+                try:
+                    step(outcome)
+                except Exception:  # one command's fault is not its neighbours'
+                    log.exception("an outcome could not be applied", extra={"cmd": call.cmd})
 
     def start(self) -> None:
         """Begin what runs by itself: the second's beat, comparing heads, deletions' jobs."""
@@ -122,13 +125,19 @@ class Node:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self.heartbeat.beat()
-            self.hub.sweep()
+            for step in (self.heartbeat.beat, self.hub.sweep):
+                try:
+                    step()
+                except Exception:
+                    log.exception("a second's work failed")
 
     async def _compare_heads(self) -> None:
         while True:
             await asyncio.sleep(HEADS_S)
-            await self.hub.replays.compare_heads(self._now_ms())
+            try:
+                await self.hub.replays.compare_heads(self._now_ms())
+            except Exception:
+                log.exception("heads could not be compared")
 
     async def drain(self) -> None:
         """Not ready; sessions told to come back, spread; what was submitted is finished."""

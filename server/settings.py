@@ -126,6 +126,11 @@ def _check(settings: Settings) -> None:
         raise SetupError("SUBROSA_LOG_LEVEL is one of debug, info, warning, error")
     if settings.workers > 1 and not (settings.redis and settings.database):
         raise SetupError("more than one worker needs --redis and a --database for them to share")
+    if settings.policy.visible_to_newcomers != "full":
+        raise SetupError(
+            'the policy visible_to_newcomers = "from_joining" is not served by this version: '
+            "edits and reactions would tell newcomers of earlier messages"
+        )
     if settings.database or settings.redis:
         raise SetupError(
             "--database and --redis are not served by this version: the embedded store is"

@@ -28,8 +28,9 @@ Limit = Annotated[int, Meta(ge=1, le=MAX_INT, description="More than 200 is take
 PAGE = 200
 
 
-class Params(msgspec.Struct, frozen=True, kw_only=True):
-    """A command's parameters; unknown fields are ignored."""
+class Params(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A command's parameters; unknown fields are ignored. What is left at its default is no part
+    of a client_id's content, so that a field added later leaves what was created as it was."""
 
 
 class Nothing(Params, frozen=True):

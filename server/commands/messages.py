@@ -203,7 +203,7 @@ def delete(me: Member, p: Delete, work: Work) -> Map:
     if row.sender == me.key and row.deleted_at:
         return views.message(row, work)
     _own(me, row, work)
-    gone = replace(row, body="", subject="", mentions=[], rev=row.rev + 1, deleted_at=work.now_ms)
+    gone = replace(row, body="", rev=row.rev + 1, deleted_at=work.now_ms)
     return _changed(gone, where, row, "message.deleted", work)
 
 

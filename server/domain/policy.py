@@ -53,7 +53,6 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     # Sessions and tokens
     sessions_per_member: Count = 50
-    topics_per_connect: Count = 500  # further ones by resume_more
     token_ttl_ms: Millis = DAY  # the longest that is accepted
     resume_events: Count = 5_000  # further back than this a topic is reset
     in_flight_per_session: Count = 64  # commands not yet answered; then reading pauses

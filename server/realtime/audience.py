@@ -30,10 +30,6 @@ class Audience:
         if fence >= self.fence:
             self.receipts, self.fence = receipts, fence
 
-    def longest_silent(self) -> Session:
-        """The session that has shown no life for longest. There must be one."""
-        return min(self.sessions.values(), key=lambda session: session.seen)
-
     @property
     def active(self) -> bool:
         """Whether the member is connected here."""

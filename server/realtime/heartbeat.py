@@ -44,6 +44,7 @@ class Heartbeat:
         self._places: dict[Beating, int] = {}
         self._connecting: dict[Beating, float] = {}
         self._expiring: dict[int, set[Beating]] = {}
+        self._ends: dict[Beating, int] = {}
         self._looked_at = now_ms() // 1000
         self._second = 0
 
@@ -63,6 +64,7 @@ class Heartbeat:
         if connection.session is not None:
             second = max(connection.session.expires_ms // 1000, self._looked_at) + 1
             self._expiring.setdefault(second, set()).add(connection)
+            self._ends[connection] = second
 
     def forget(self, connection: Beating) -> None:
         """A connection is gone."""
@@ -70,6 +72,11 @@ class Heartbeat:
         place = self._places.pop(connection, None)
         if place is not None:
             self._buckets[place].discard(connection)
+        end = self._ends.pop(connection, None)
+        if end is not None and end in self._expiring:
+            self._expiring[end].discard(connection)
+            if not self._expiring[end]:
+                del self._expiring[end]
 
     def beat(self) -> None:
         """One second has passed."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
 
 from server.commands.outcome import Ending, Event, Opened, Outcome, Signal
 from server.domain.policy import Policy
-from server.protocol.codec import Codec
 from server.realtime.audience import Audience
 from server.realtime.bus import Bus
+from server.realtime.framing import Frames, event_map
 from server.realtime.messages import decode, encode
 from server.realtime.replays import Replays
 from server.realtime.session import Attachment, Item, Overflow, Session
@@ -70,21 +69,18 @@ class Hub:
 
     # Sessions
 
-    def register(self, session: Session) -> Session | None:
-        """Know of a session before anything is read for it, so that no end of access misses it.
+    def register(self, session: Session) -> None:
+        """Know of a session before anything is read for it, so that no end of access misses it."""
+        session.audience.sessions[session.id] = session
 
-        Answers the session that has to make room, which may be this one.
-        """
-        audience = session.audience
-        audience.sessions[session.id] = session
-        if len(audience.sessions) <= self._policy.sessions_per_member:
+    def excess(self, session: Session) -> Session | None:
+        """The session that has to make room for this one to open, which may be itself."""
+        others = [s for s in session.audience.sessions.values() if s.live]
+        if len(others) < self._policy.sessions_per_member:
             return None
-        silent = audience.longest_silent()
-        # Whoever answered the last ping is alive: if all are, there is no room.
-        others = [s for s in audience.sessions.values() if s is not session]
-        if all(s.seen > session.opened_at - 1.2 * PING_S for s in others):
-            return session
-        return silent
+        silent = min(others, key=lambda other: other.seen)
+        # Whoever answered the last ping is alive: if even the most silent has, there is no room.
+        return session if silent.seen > session.opened_at - 1.2 * PING_S else silent
 
     def audience(self, member: str) -> Audience:
         """The member's sessions here."""
@@ -209,7 +205,8 @@ class Hub:
             self.replays.heal(live)
         for ready in live.ready():
             self._deliver(live, ready)
-        live.catch_up_with()
+            if live.waiting:  # who waits at this position has what comes next from here
+                live.catch_up_with()
 
     def _deliver(self, live: LiveTopic, event: Event) -> None:
         for member in event.ended:
@@ -375,28 +372,3 @@ class Hub:
     def held_bytes(self) -> int:
         """Bytes that wait for full wires, over all sessions."""
         return sum(session.held_bytes for session in self._held)
-
-
-class Frames:
-    """One map framed once per encoding, on demand, and shared by all who get it."""
-
-    __slots__ = ("_body", "_items", "_signal", "_topic")
-
-    def __init__(self, topic: str, body: dict[str, Any], *, signal: bool = False) -> None:
-        self._topic = topic
-        self._body = body
-        self._signal = signal
-        self._items: dict[str, Item] = {}
-
-    def item(self, codec: Codec) -> Item:
-        """The frame in this encoding."""
-        found = self._items.get(codec.subprotocol)
-        if found is None:
-            found = Item(codec.frame(self._body), self._topic, self._signal)
-            self._items[codec.subprotocol] = found
-        return found
-
-
-def event_map(event: Event) -> dict[str, Any]:
-    """An event as it is on the wire."""
-    return {"event": event.name, "topic": event.topic, "pos": event.pos, "data": event.data}

@@ -7,6 +7,7 @@ each from its own snapshot. Being the only writer, the process keeps facts acros
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -72,6 +73,12 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path, policy: Policy) -> None:
+        try:
+            # Made before SQLite does, and its owner's alone; what lies beside it takes after it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}") from error
         self.writing = _engine(path, "BEGIN IMMEDIATE")
         self.reading = _engine(path, "BEGIN")
         try:

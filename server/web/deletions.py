@@ -11,7 +11,7 @@ import logging
 
 from server.commands.operator import Part
 from server.commands.outcome import Call, Caller, Outcome
-from server.errors import Busy, SubrosaError
+from server.errors import Busy
 from server.store.port import Store
 
 log = logging.getLogger("subrosa.web")
@@ -39,8 +39,8 @@ class Deletions:
             try:
                 while await self._step():
                     pass
-            except SubrosaError:
-                log.warning("a deletion's job stopped; it goes on later", exc_info=True)
+            except Exception:
+                log.exception("a deletion's job stopped; it goes on with the next one")
 
     async def _step(self) -> bool:
         parts = await self._store.read(lambda snapshot: snapshot.leftovers(STEP))

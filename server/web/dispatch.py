@@ -17,7 +17,8 @@ import msgspec
 
 from server.commands import table
 from server.commands.command import Command, Params
-from server.commands.operator import Batch
+from server.commands.members import Presence
+from server.commands.operator import Batch, Issue
 from server.commands.outcome import Call, Caller, Outcome
 from server.domain.policy import Policy, Rate
 from server.domain.rates import Bucket
@@ -123,8 +124,15 @@ class Dispatcher:
         call = Call(caller, command.name, params, done)
         finish = self._counted(command, done)
         try:
+            # Before the snapshot that decides who may know of it: never newer than the right.
+            present = self._present(params) if isinstance(params, Presence) else {}
             answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
-            finish(Outcome(result=self._complete(caller, command, params, answer)))
+            if isinstance(params, Presence):
+                visible = answer.pop("ask")
+                answer["members"].update({m: present[m] for m in visible if m in present})
+            elif isinstance(params, Issue):
+                answer["token"] = self.tokens.issue(params.member, params.ttl)
+            finish(Outcome(result=answer))
         except CommandError as error:
             finish(Outcome(error=error))
         except Exception:
@@ -132,23 +140,16 @@ class Dispatcher:
             log.exception("a read failed", extra={"cmd": command.name, "ref": ref})
             finish(Outcome(error=Internal(ref=ref)))
 
-    def _complete(
-        self, caller: Caller, command: Command, params: Any, answer: dict[str, Any]
-    ) -> dict[str, Any]:
-        if command.name == "presence.get":
-            for member in answer.pop("ask"):
-                answer["members"][member] = self._presence(member)
-        elif command.name == "token.issue":
-            answer["token"] = self.tokens.issue(params.member, params.ttl)
-        return answer
-
-    def _presence(self, member: str) -> dict[str, Any]:
-        audience = self.hub.audiences.get(member)
-        if audience is None or not audience.last_active_ms:
-            return {"active": False}
-        active = audience.active
-        last = int(self.hub.now_ms()) if active else audience.last_active_ms
-        return {"active": active, "last_active": last}
+    def _present(self, params: Presence) -> dict[str, dict[str, Any]]:
+        """What this node knows of these members' presence."""
+        present = {}
+        for member in params.members:
+            audience = self.hub.audiences.get(member)
+            if audience is not None and audience.last_active_ms:
+                active = audience.active
+                last = self.hub.now_ms() if active else audience.last_active_ms
+                present[member] = {"active": active, "last_active": last}
+        return present
 
     async def call(self, caller: Caller, name: str, params: dict[str, Any]) -> dict[str, Any]:
         """One command from beginning to end, as HTTP gives it. Raises a `CommandError`."""

@@ -1,17 +1,16 @@
-"""WebSocket connections: one client's frames to commands, outcomes to frames.
+"""A WebSocket connection: one client's frames to commands, outcomes to frames.
 
-`Gateway` decides on handshakes and keeps the connections; a `Connection` joins a wire, the
-protocol's state machine and the hub's session. A session's commands take effect in the order
-sent: writes follow each other into the store, a read waits for the writes before it.
+A `Connection` joins a wire, the protocol's state machine and the hub's session. A session's
+commands take effect in the order sent: writes follow each other into the store, a read waits for
+the writes before it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from server.commands.command import Command, Params
 from server.commands.members import Connect, Refresh, Resume
@@ -35,70 +34,21 @@ from server.protocol.session import (
     result,
 )
 from server.protocol.wire import Wire
-from server.realtime.heartbeat import Heartbeat
-from server.realtime.hub import PING_S, TOO_MANY, Hub
+from server.realtime.hub import PING_S, TOO_MANY
 from server.realtime.resuming import Resuming
 from server.realtime.session import Session
-from server.web.dispatch import Dispatcher, validate
+from server.web.dispatch import validate
 
 DRAINING = 4001
+if TYPE_CHECKING:
+    from server.web.gateway import Gateway
+
 EXPIRED = (4005, "token expired")
 BAD_TOKEN = (4500, "bad token")
 REVOKED = (4508, "revoked")
 FLOOD = (4013, "after_ms=5000")
 NOBODY = Caller("?")  # no member's id, and not the operator
 _REFUSED_IN_A_ROW = 200  # commands over the rate, one after the other, without one that was not
-
-
-class Gateway:
-    """The acceptor of every handshake. `origins` are those allowed beside the server's own."""
-
-    def __init__(
-        self, dispatcher: Dispatcher, hub: Hub, heartbeat: Heartbeat, origins: Sequence[str]
-    ) -> None:
-        self.dispatcher = dispatcher
-        self.hub = hub
-        self.heartbeat = heartbeat
-        self.policy = dispatcher.policy
-        self.connections: set[Connection] = set()
-        self.origins = set(origins)
-        self.empty = asyncio.Event()  # draining, and nobody is left
-
-    def subprotocols(self) -> Sequence[str]:
-        """Those spoken here."""
-        return tuple(CODECS)
-
-    def refusal(self, origin: str | None) -> tuple[int, str] | None:
-        """Refuse foreign origins, and everybody while draining."""
-        if self.dispatcher.draining:
-            return 503, "The server is draining: connect again in a moment."
-        if origin is not None and not self._allowed(origin):
-            return 403, "This origin is not allowed: list it in SUBROSA_ORIGINS."
-        return None
-
-    def _allowed(self, origin: str) -> bool:
-        return origin.lower().rstrip("/") in self.origins
-
-    def accepted(self, wire: Wire, subprotocol: str) -> Connection:
-        """A new connection, not yet anybody's."""
-        connection = Connection(self, wire, subprotocol)
-        self.connections.add(connection)
-        self.heartbeat.expect_connect(connection)
-        return connection
-
-    def gone(self, connection: Connection) -> None:
-        """A connection is lost."""
-        self.connections.discard(connection)
-        if self.dispatcher.draining and not self.connections:
-            self.empty.set()
-
-    def begin_drain(self, spread_ms: int) -> None:
-        """Tell every session to come back in a while, each after its own delay."""
-        if not self.connections:
-            self.empty.set()
-        for connection in list(self.connections):
-            delay = secrets.randbelow(spread_ms) + 250
-            connection.end(DRAINING, f"after_ms={delay}")
 
 
 class Connection:
@@ -335,12 +285,7 @@ class Connection:
         )  # fmt: skip
         session.expires_ms, session.jti = caller.expires_ms, caller.jti
         self.session = session
-        excess = gateway.hub.register(session)
-        if excess is session:
-            self.end(*TOO_MANY)
-            return
-        if excess is not None:
-            gateway.hub.end(excess, *TOO_MANY)
+        gateway.hub.register(session)
 
         def done(outcome: Outcome) -> None:
             self._opened(request, params, outcome)
@@ -356,6 +301,12 @@ class Connection:
             self.session = None
             self._not_connected(request, outcome.error)
             return
+        excess = gateway.hub.excess(session)
+        if excess is session:
+            self.end(*TOO_MANY)
+            return
+        if excess is not None:
+            gateway.hub.end(excess, *TOO_MANY)
         opened, value = outcome.opened, outcome.result or {}
         assert opened is not None
         resuming = Resuming(

@@ -14,6 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser.scripted import CASES, ORIGIN, ScriptedServer
+from tests.support.chromium import find_chromium
 
 NAMED = re.compile(r"^export (?:async )?function (test_\w+)", re.MULTILINE)
 FOUND = [
@@ -48,3 +49,9 @@ async def test_the_cases_are_found() -> None:
     files = {file.name for file in CASES.glob("*.js")} - {"assert.js"}
     assert {module for module, _ in FOUND} == files
     assert len(FOUND) >= 80
+
+
+async def test_a_missing_browser_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(RuntimeError, match=r"^the browser tests need Chromium: install one of .+$"):
+        find_chromium()

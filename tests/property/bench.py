@@ -243,7 +243,7 @@ class Bench:
         if call.caller.operator:
             cmd, params = self._operator.popleft()
             answer = self.oracle.commit(Token(""), cmd, params, self.ms, made)
-            connection, request = None, None
+            connection, request, token = None, None, Token("")
         else:
             connection, token = self._by_jti[call.caller.jti]
             if not connection.writes:

@@ -58,6 +58,8 @@ class Connection:
         self.epoch = epoch
         self.wire = FakeWire(device.subprotocol, self)
         self.opening: Opening | None = None
+        self.positions: dict[str, int] | None = None  # what it goes on from
+        self.same_epoch = True
         self.streams: Streams | None = None
         self.code: int | None = None  # why it is over
         self.revoked = False
@@ -78,7 +80,7 @@ class Connection:
         if request.reads:
             self.reads.append(request)
             request.answers.append(self._read(request))
-        elif cmd != "resume":
+        elif not params.get("more"):
             self.writes.append(request)
         self.wire.send({"id": request.id, "cmd": cmd, "params": params})
         return request
@@ -97,8 +99,8 @@ class Connection:
         for later in self.reads:
             if later.id > request.id:  # it waits for this write, so that it will have seen it
                 later.answers.clear()
-        if request.cmd == "connect" and not answer.error:
-            self._opened(request.params, answer)
+        if request.cmd in ("connect", "resume") and not answer.error:
+            self._opened(request, answer)
 
     def passed(self) -> None:
         """Something has been committed: a read that is under way may have seen it, or not."""
@@ -107,28 +109,18 @@ class Connection:
             if not request.answers or request.answers[-1] != now:
                 request.answers.append(now)
 
-    def _opened(self, params: Map, answer: Answer) -> None:
-        oracle, resume = self.oracle, params.get("resume")
-        heads = answer.result["topics"]
-        self.opening = Opening(
-            oracle.now, heads, {t: oracle.since(self.member, t) for t in heads},
-            params.get("epoch", self.epoch) == self.epoch, oracle.rules.resume_events,
-        )  # fmt: skip
-        self.opening.asks = resume is not None
-        reset = self.opening.take(resume or {})
-        answer.result["reset"] = reset if params.get("resume_more") else self._unnamed()
-        if not self.opening.same_epoch:
-            return
-        for topic, pos in (resume or {}).items():
-            kind, _, name = topic.partition(":")
-            if kind == "conversation" and topic not in heads and name in oracle.talks:
-                log = range(pos + 1, oracle.head(topic) + 1)
-                due = [at for at in log if oracle.sees(self.member, topic, at)]
-                self.opening.past[topic] = due
-
-    def _unnamed(self) -> set[str]:
-        assert self.opening is not None
-        return self.opening.unnamed if self.opening.asks else set()
+    def _opened(self, request: Request, answer: Answer) -> None:
+        params, first = request.params, request.cmd == "connect"
+        if first:
+            self.same_epoch = params.get("epoch", self.epoch) == self.epoch
+        named = params.get("resume" if first else "topics")
+        more = params.get("resume_more")
+        if named is not None or more:
+            self.positions = {**(self.positions or {}), **(named or {})}
+        positions = self.positions
+        self.opening = Opening(self.oracle, self.member, positions, same_epoch=self.same_epoch)
+        reset = self.opening.reset
+        answer.result["reset"] = reset & (named or {}).keys() if more else reset
 
     def over_changes(self, params: Map) -> bool:
         """Whether this client now resumes over edits or deletions that it has missed."""
@@ -159,47 +151,44 @@ class Connection:
         if request is None:
             raise Disagreement(f"{self.member} got an answer to nothing: {frame}")
         request.frame = frame
-        if request.cmd == "resume" and self.opening is not None:
-            self._resumed(request, frame["result"])
-        elif request.cmd == "resume":
+        if request.params.get("more"):
+            self._resumed(request, frame)
+        elif request.cmd == "resume" and self.opening is None:
             self._judge(request, frame, Answer({}, "unauthenticated"))
         elif not request.reads:
             if not request.answers:
                 raise Disagreement(f"answered before it was committed: {request}")
             self._judge(request, frame, request.answers[0])
-            if request.cmd == "connect" and "result" in frame:
+            if request.cmd in ("connect", "resume") and "result" in frame:
                 if not request.params.get("resume_more"):
-                    self._open()
+                    assert self.opening is not None
+                    self.streams = Streams(self.oracle, self.member, self.opening)
 
-    def _open(self) -> None:
-        assert self.opening is not None
-        self.streams = Streams(self.oracle, self.member, self.opening)
-
-    def _resumed(self, request: Request, result: Map) -> None:
-        opening, params = self.opening, request.params
-        assert opening is not None
-        reset = opening.take(params["topics"])
-        topics = {t: head for t, head in opening.heads.items() if t in params["topics"]}
-        if not params.get("more"):
-            topics, reset = opening.heads, opening.unnamed
-        if (result["topics"], set(result["reset"])) != (topics, reset):
-            raise Disagreement(f"{request} was answered {result}, not {topics}, {reset}")
-        if not params.get("more"):
-            self._open()
+    def _resumed(self, request: Request, frame: Map) -> None:
+        """A part of what it goes on from was taken note of, by what was known at connect."""
+        named = request.params["topics"]
+        if self.opening is None:
+            self._judge(request, frame, Answer({}, "unauthenticated"))
+            return
+        self.positions = {**(self.positions or {}), **named}
+        heads = self.opening.heads
+        topics = {topic: heads[topic] for topic in named if topic in heads}
+        if frame["result"]["topics"] != topics:
+            raise Disagreement(f"{request} was answered {frame}, not {topics}")
 
     def _judge(self, request: Request, frame: Map, answer: Answer) -> None:
         if not self._right(frame, answer):
             raise Disagreement(f"{self.member}: {request} was answered {frame}, not {answer}")
 
     def _right(self, frame: Map, answer: Answer) -> bool:
-        error = frame.get("error")
-        if error is not None:
+        if "error" in frame:
+            error: Map = frame["error"]
             same_words = error["code"] != "unreachable" or error == UNREACHABLE
-            return error["code"] == answer.error and same_words
+            return bool(error["code"] == answer.error) and same_words
         told = frame["result"]
         if answer.error or not answer.result.keys() <= told.keys():
             return False
-        return all(_same(name, told[name], value) for name, value in answer.result.items())
+        return all(_same(name, told[name], one) for name, one in answer.result.items())
 
     def judge_reads(self) -> None:
         """Every read that was answered said what was true at one moment since it was given."""

@@ -1,9 +1,9 @@
 """What a client knows by its events: state once read, and everything that has arrived since.
 
-A device keeps answers of reads with the positions they were read at, and every event. `believes`
-puts them together the way docs/protocol says: events behind `at` are applied in order. At the end
-that must be what a fresh read says. It asks anew for what a `reset` or a gap at an end of access
-has made stale.
+A device keeps answers of reads with the positions they were read at, and every event. What it
+believes is put together the way docs/protocol.md says: events behind `at` are applied in order. At
+the end that must be what a fresh read says. It knows what a `reset`, or a gap at an end of access,
+has made stale, so that it has to be read anew.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ class Mirror:
 
     # What arrives
 
-    def make_stale(self, conversation: str = "") -> None:
-        """One conversation, or everything, has to be read again."""
+    def make_stale(self, conversation: str = "", *, new: bool = False) -> None:
+        """One conversation, or everything, has to be read again; a new one has no history yet."""
         self._count += 1
         wanted = [(cmd, conversation) for cmd in OF_TALK]
+        if new:
+            wanted = wanted[:1]
         if not conversation:
             lists = [(cmd, "") for cmd in (*LISTS, "conversation.list")]
             wanted = lists + [(cmd, talk) for talk in self.talks for cmd in OF_TALK]
@@ -47,7 +49,7 @@ class Mirror:
             self.talks[data["conversation"]] = topic
         elif frame["event"] == "conversation.joined":
             self.talks[data["conversation"]] = data["topic"]
-            self.make_stale(data["conversation"])
+            self.make_stale(data["conversation"], new=data["pos"] == 0)
         elif frame["event"] == "conversation.left":
             if max(self.events[data["topic"]], default=0) < data["pos"]:
                 self.make_stale(data["conversation"])
@@ -70,39 +72,45 @@ class Mirror:
 
     # What follows from it
 
-    def believes(self) -> Map:
-        """All that this device knows: lists by name, conversations by id."""
-        state: Map = {cmd: self._list(cmd) for cmd in LISTS}
-        state["talks"] = {talk: self._talk(talk, topic) for talk, topic in self.talks.items()}
-        return state
+    def listed(self, cmd: str) -> Any:
+        """What it thinks that one of `LISTS` would answer; None where it knows that it does not."""
+        if (cmd, "") in self.stale:
+            return None
+        base = self.bases.get((cmd, ""), {})
+        return _LISTS[cmd](base, self._since((cmd, ""), self._own))
 
     def _since(self, key: Key, topic: str) -> list[Map]:
         at = self.bases.get(key, {}).get("at", {}).get(topic, 0)
         return [frame for pos, frame in sorted(self.events[topic].items()) if pos > at]
 
-    def _list(self, cmd: str) -> Any:
-        base = self.bases.get((cmd, ""), {})
-        return _LISTS[cmd](base, self._since((cmd, ""), self._own))
-
-    def _talk(self, talk: str, topic: str) -> Map:
-        get, history = ((cmd, talk) for cmd in OF_TALK)
-        messages = {m["message"]: m for m in self.bases.get(history, {}).get("messages", [])}
-        for frame in self._since(history, topic):
+    def messages(self, talk: str) -> dict[str, Map] | None:
+        """The messages of a conversation, by id, in order."""
+        key = ("conversation.history", talk)
+        if key in self.stale:
+            return None
+        messages = {m["message"]: m for m in self.bases.get(key, {}).get("messages", [])}
+        for frame in self._since(key, self.talks[talk]):
             if frame["data"].get("conversation") == talk:
                 _apply(messages, frame["event"], frame["data"])
-        base = self.bases.get(get, {})
-        title = base.get("title", "")
-        people: set[str] | None = {p["member"] for p in base.get("participants", [])}
-        for frame in self._since(get, topic):
+        return messages
+
+    def about(self, talk: str) -> Map | None:
+        """A conversation's title, who is in it where that can be told, and what has been read."""
+        key = ("conversation.get", talk)
+        base = self.bases.get(key)
+        if key in self.stale or base is None:
+            return None
+        title, read = base["title"], base["read"]
+        people: set[str] | None = {p["member"] for p in base["participants"]}
+        for frame in self._since(key, self.talks[talk]):
             if frame["event"] == "conversation.renamed":
                 title = frame["data"]["title"]
             elif frame["event"] == "roster.changed" and people is not None:
                 people = _roster(people, frame["data"])
-        read = base.get("read", 0)
-        for frame in self._since(get, self._own):
+        for frame in self._since(key, self._own):
             if frame["event"] == "read.moved" and frame["data"]["conversation"] == talk:
                 read = frame["data"]["read"]
-        return {"messages": messages, "title": title, "people": people, "read": read}
+        return {"title": title, "people": people, "read": read}
 
 
 def plain(message: Map, many: bool) -> Map:
@@ -163,7 +171,7 @@ def _blocks(base: Map, events: list[Map]) -> set[str]:
     return known
 
 
-def _invitations(base: Map, events: list[Map]) -> dict[str, str]:
+def _invitations(base: Map, events: list[Map]) -> set[str]:
     """Those received: of one's own, a device learns by its own answers."""
     known = {i["invitation"]: i["from"] for i in base.get("invitations", [])}
     for frame in events:
@@ -174,14 +182,13 @@ def _invitations(base: Map, events: list[Map]) -> dict[str, str]:
             known.pop(data["invitation"], None)
         elif frame["event"] == "connection.added":
             known = {key: who for key, who in known.items() if who != data["member"]}
-    return known
+    return set(known)
 
 
-def _settings(base: Map, events: list[Map]) -> Map:
-    for frame in events:
-        if frame["event"] == "settings.changed":
-            base = frame["data"]
-    return base
+def _settings(base: Map, events: list[Map]) -> Map | None:
+    """Read without a position: what an event said last, if any did, is the newest."""
+    changed = [frame["data"] for frame in events if frame["event"] == "settings.changed"]
+    return changed[-1] if changed else base or None
 
 
 _LISTS = {

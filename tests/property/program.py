@@ -29,6 +29,7 @@ class Run:
     def __init__(self, bench: Bench, number: int, size: int) -> None:
         bench.start()
         self.bench = bench
+        self.number = number
         self.members = [f"{name}.{number}" for name in ["ada", "bob", "cyd", "dan", "eve", "fay", "gus"][:size]]
         self.all = Speakers(bench, self.members)
         self.unfinished: list[tuple[Connection, dict[str, int]]] = []  # that have more to resume
@@ -76,8 +77,14 @@ class Run:
             self.bench.check()
         if pace % 4 < 3:
             self.bench.pass_time(1 + pace)
-        for one in self.all.live():
+        self.ask()
+
+    def ask(self) -> bool:
+        """Phones read what they have to read again; answers whether there is still something."""
+        phones = [one for one in self.all.live() if one.device.name == "phone"]
+        for one in phones:
             one.ask()
+        return any(one.device.mirror.stale for one in phones)
 
     def say_all(self, commands: list[Choice]) -> None:
         """All these commands."""
@@ -121,7 +128,9 @@ class Run:
         """Those that have said `resume_more` name the rest."""
         for one, topics in self.unfinished:
             self.bench.log.append(f"{one.member}/{one.device.name}: resume {topics}")
-            one.say("resume", {"topics": topics})
+            for topic, pos in list(topics.items())[1:]:
+                one.say("resume", {"topics": {topic: pos}, "more": True})
+            one.say("resume", {"topics": dict(list(topics.items())[:1])})
         self.unfinished.clear()
 
     def cut(self, one: Connection) -> None:
@@ -151,9 +160,7 @@ class Run:
         stale = True
         while stale:
             await self.bench.rest()
-            stale = any(one.device.mirror.stale for one in self.all.live())
-            for one in self.all.live():
-                one.ask()
+            stale = self.ask()
 
 
 # Steps. Each takes its pace, its two choices and its commands.
@@ -312,6 +319,6 @@ async def _fault(run: Run, pace: int, a: int, b: int, commands: list[Choice]) ->
 
 Step = Callable[[Run, int, int, int, list[Choice]], Awaitable[None]]
 KINDS: list[Step | None] = [
-    None, *([_race] * 7), *([_away] * 7), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
+    None, *([_race] * 10), *([_away] * 10), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
     _back, _another, _revoke, _clock, _fault,
 ]  # fmt: skip

@@ -27,7 +27,7 @@ from tests.property.program import STEP, Run
 from tests.property.verdict import judge
 from tests.support.oracle_world import Rules
 
-STEPS = 40
+STEPS = 60
 SHRINK = bool(os.environ.get("SUBROSA_SHRINK"))
 SEED = int(os.environ.get("SUBROSA_SEED", "1"))
 SHIPPED = Rules(reblock_ms=600_000, reinvite_ms=1_200_000)
@@ -38,7 +38,7 @@ TIGHT = Rules(
 SMALL_BUFFERS = {"buffer_soft_bytes": 800, "buffer_hard_bytes": 6_000, "in_flight_per_session": 8}
 
 # What is under test here is order, not the disk: where there is a folder in memory, it is faster.
-MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
+MEMORY = Path("/dev/shm")
 
 steps = st.binary(min_size=STEP, max_size=STEP)
 programs = st.lists(steps, min_size=STEPS, max_size=STEPS)
@@ -73,7 +73,7 @@ def explore(
 
     with (
         bug(),
-        tempfile.TemporaryDirectory(dir=MEMORY) as directory,
+        tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(bench.open(Path(directory)))

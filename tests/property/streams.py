@@ -8,7 +8,6 @@ and now, a signal that may not pass. `complete` says that nothing is missing, on
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.oracle import Oracle
@@ -17,37 +16,30 @@ from tests.support.oracle_world import Disagreement, Entry
 Map = dict[str, Any]
 
 
-@dataclass
 class Opening:
-    """What a `connect` came to, as of its commit: the session's topics with their heads, where
-    each of them is seen from, and the topics that were asked for but are lost."""
+    """What a session's opening comes to, as of its commit: its topics with their heads, those of
+    them that cannot be gone on from, and what is due of topics that were asked for but are lost."""
 
-    moment: int
-    heads: dict[str, int]
-    since: dict[str, int]
-    same_epoch: bool
-    limit: int
-    asks: bool = False  # whether the client resumes at all
-    starts: dict[str, int] = field(default_factory=dict)
-    past: dict[str, list[int]] = field(default_factory=dict)
-
-    def take(self, topics: dict[str, int]) -> set[str]:
-        """The client asks to go on from there; answers those of its topics that it cannot."""
-        reset = set()
-        for topic, pos in topics.items():
-            if topic not in self.heads:
+    def __init__(
+        self, oracle: Oracle, member: str, asked: dict[str, int] | None, *, same_epoch: bool
+    ) -> None:
+        self.moment = oracle.now
+        self.heads = oracle.topics_of(member)
+        self.starts: dict[str, int] = {}
+        self.past: dict[str, list[int]] = {}
+        for topic, pos in (asked or {}).items():
+            if not same_epoch:
                 continue
-            near = 0 <= self.heads[topic] - pos <= self.limit
-            if self.same_epoch and near and pos >= self.since[topic]:
+            if topic not in self.heads:
+                log = range(pos + 1, oracle.head(topic) + 1)
+                due = [at for at in log if oracle.sees(member, topic, at)]
+                if due and not topic.startswith("member:"):
+                    self.past[topic] = due
+                continue
+            near = 0 <= self.heads[topic] - pos <= oracle.rules.resume_events
+            if near and pos >= oracle.since(member, topic):
                 self.starts[topic] = pos
-            else:
-                reset.add(topic)
-        return reset
-
-    @property
-    def unnamed(self) -> set[str]:
-        """The topics that are live from their heads."""
-        return self.heads.keys() - self.starts.keys()
+        self.reset = set() if asked is None else self.heads.keys() - self.starts.keys()
 
 
 class Streams:
@@ -63,18 +55,9 @@ class Streams:
         self._member = member
         self._own = f"member:{member}"
         self._unchecked: list[tuple[Map, Entry]] = []
-        self._optional: set[str] = set()
-        for topic in [t for t in self.at if t != self._own and not self._inside(t)]:
-            # Lost between its connect and its last resume: told up to there, or by `left` alone.
-            self.past[topic] = self._due(topic, self.at.pop(topic))
-            self._optional.add(topic)
 
     def _inside(self, topic: str) -> bool:
         return self._member in self._oracle.talks[topic.partition(":")[2]].roster
-
-    def _due(self, topic: str, after: int) -> list[int]:
-        log = range(after + 1, self._oracle.head(topic) + 1)
-        return [pos for pos in log if self._oracle.sees(self._member, topic, pos)]
 
     def _wrong(self, what: str, frame: Map) -> Disagreement:
         return Disagreement(f"{what}: {self._member} at {self._oracle.now} was given {frame}")
@@ -155,6 +138,6 @@ class Streams:
         topics = self._oracle.topics_of(self._member)
         if self.at != topics:
             raise Disagreement(f"{self._member} has come to {self.at}, and there is {topics}")
-        late = {t: due for t, due in self.past.items() if due and t not in self._optional}
+        late = {topic: due for topic, due in self.past.items() if due}
         if late:
             raise Disagreement(f"{self._member} is still due {late}")

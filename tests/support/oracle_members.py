@@ -250,11 +250,8 @@ class Members(World):
         self.people[token.member].devices[token.device].add(token.jti)
         return {"expires_at": token.expires_ms}
 
-    def resumable(self, me: str, topic: str, pos: int, *, same_epoch: bool) -> bool:
-        """Whether a session that connects now can go on from there in a topic of its own."""
-        head = self.head(topic)
-        near = 0 <= head - pos <= self.rules.resume_events
-        return same_epoch and near and pos >= self.since(me, topic)
+    def _resume(self, me: str, topics: dict[str, int]) -> Map:
+        return {"topics": self.topics_of(me)}
 
     # The operator
 

@@ -325,9 +325,10 @@ class World:
         until = next((v.moment for v in message.versions if v.moment > version.moment), None)
         for stay in talk.stays.get(member, []):
             here = not stay.ended or stay.ended > version.moment
-            if here and (until is None or stay.begun < until):
-                if version.moment > stay.begun or self.sees(member, talk.topic, message.pos):
-                    return True
+            in_time = here and (until is None or stay.begun < until)
+            theirs = version.moment > stay.begun or self.sees(member, talk.topic, message.pos)
+            if in_time and theirs:
+                return True
         return False
 
     def topics_of(self, member: str) -> dict[str, int]:

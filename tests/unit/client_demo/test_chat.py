@@ -105,6 +105,8 @@ async def test_a_conversation_is_opened_read_and_paged() -> None:
         at.type("/older")
         await at.see("#1 ")
         await at.see("back to now")
+        await at.served.do(lambda house: house.send("many", "alan"))
+        await at.see("✉")  # what came before it, the read mark of our own, is known too
         at.type("/older", "/list")
         await at.see("nothing older")
         assert "(" not in (await at.see("Grace")).split("Grace")[0]
