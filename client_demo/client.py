@@ -34,12 +34,14 @@ from typing import Any, Self
 
 from client_demo.calls import Calls
 from client_demo.errors import (
+    CommandError,
     ConnectionLost,
     NoAnswer,
     SessionEnded,
     StateUnusable,
 )
 from client_demo.intake import Intake
+from client_demo.link import NotSent
 from client_demo.outbox import Outbox
 from client_demo.pacing import Backoff, Clock, SystemClock
 from client_demo.protocol import Encoding, Event, Map
@@ -49,6 +51,7 @@ from client_demo.tokens import Source, Tokens
 
 SAVE_EVERY = 100  # events between two writes of the positions while more are waiting
 CREATING = {"message.send", "invitation.send", "conversation.start", "conversation.add"}
+CLOSE_WITHIN_S = 5.0  # a server that has refused a session's token closes at once
 HARMLESS = {"receipt.read", "settings.set", "explain", "ping"}
 
 
@@ -182,10 +185,17 @@ class Client(Calls):
                     link = await self._reconnector.online()
                     try:
                         return await link.call(cmd, params)
-                    except ConnectionLost:
+                    except ConnectionLost as lost:
                         self._reconnector.lost(link)
-                        if not _repeatable(cmd, params):
+                        if not (isinstance(lost, NotSent) or _repeatable(cmd, params)):
                             raise
+                    except CommandError as error:
+                        if error.code != "unauthenticated":
+                            raise
+                        # The token ran out under the command, which was not carried out. The
+                        # server closes; its code says whether there is a next session.
+                        await link.over(CLOSE_WITHIN_S)
+                        self._reconnector.lost(link)
         except TimeoutError:
             raise NoAnswer(f"{cmd} had no answer within {self._timeout_s:g} s") from None
 

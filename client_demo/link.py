@@ -54,6 +54,10 @@ class Ended(ConnectionLost):
         self.ending = ending
 
 
+class NotSent(ConnectionLost):
+    """The connection was gone before the command was sent: it did not happen."""
+
+
 class _Wire(ClientConnection):
     """A connection that says whenever bytes came: control frames count as life too."""
 
@@ -75,7 +79,7 @@ class Link:
         self._pending: dict[int, asyncio.Future[Map]] = {}
         self._room = asyncio.Semaphore(COMMANDS_AT_ONCE)
         self._last_id = 0
-        self._ended = False
+        self._ended = asyncio.Event()
         self._why = ""
         self._heard_at = clock.monotonic()
         wire.on_bytes = self._heard
@@ -123,11 +127,11 @@ class Link:
     async def call(self, cmd: str, params: Map) -> Map:
         """Send a command and wait for its result, which `read` brings.
 
-        Raises: CommandError; ConnectionLost.
+        Raises: CommandError; ConnectionLost, which is NotSent if it was gone before.
         """
         async with self._room:
-            if self._ended:
-                raise ConnectionLost("the connection is gone")
+            if self._ended.is_set():
+                raise NotSent("the connection is gone")
             ident = self._next_id()
             data = encode({"id": ident, "cmd": cmd, "params": params}, self._encoding)
             answer: asyncio.Future[Map] = asyncio.get_running_loop().create_future()
@@ -162,7 +166,7 @@ class Link:
         except (HangUp, Garbled) as error:
             return Ending(NO_CODE, str(error))
         finally:
-            self._ended = True
+            self._ended.set()
             for answer in self._pending.values():
                 if not answer.done():
                     answer.set_exception(ConnectionLost("the connection is gone"))
@@ -175,6 +179,15 @@ class Link:
                 self.abort("the server went silent")
                 return
             await self._clock.sleep(left_s)
+
+    async def over(self, within_s: float) -> None:
+        """Return once `read` has ended; the connection is dropped if that takes too long."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._ended.wait()
+        except TimeoutError:
+            self.abort("the server did not close")
+            await self._ended.wait()
 
     def abort(self, why: str) -> None:
         """Drop the connection now: `read` returns, saying `why`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import mimetypes
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,6 +48,7 @@ class Directory:
     """
 
     def __init__(self, settings: Settings) -> None:
+        mimetypes.init()  # reads files, so not at the first page that is asked for
         self.lock = DirectoryLock(settings.data)
         self.tokens = make_tokens(settings)
         self.admin_key = keys.load_or_make(settings.data, "admin.key", settings.admin_key)

@@ -184,7 +184,7 @@ def _past(me: Member, resume: dict[str, int], heads: dict[str, int], work: Work)
     for name, key in keys.items():
         row = work.find(Conversation, key)
         view = row and conversations.view(row, work.find(Participant, (key, me.key)))
-        if view and not view.current and view.sees_pos(resume[name] + 1):
+        if view and not view.current and resume[name] < view.pos:
             past[name] = view.pos
     return past
 

@@ -143,6 +143,7 @@ class Hub:
         if topic in session.topics or session.ended:
             return None
         session.topics[topic] = Attachment(pos)
+        self.replays.go_on(session, topic)
         live = self.topics.get(topic)
         if live is None:
             live = self.topics[topic] = LiveTopic(topic, head)
@@ -183,7 +184,7 @@ class Hub:
         for event in outcome.events:
             if self._bus.carries(event.topic):
                 self._bus.publish(event.topic, encode(event))
-            self.receive(event)
+            self.receive(event, late=False)
         for signal in outcome.signals:
             if self._bus.carries(signal.topic):
                 self._bus.publish(signal.topic, encode(signal))
@@ -196,19 +197,22 @@ class Hub:
         else:
             self.receive_signal(value)
 
-    def receive(self, event: Event) -> None:
-        """An event, from this node or another, perhaps again, perhaps too early."""
+    def receive(self, event: Event, *, late: bool = True) -> None:
+        """An event, from this node or another, perhaps again, perhaps too early.
+
+        One that was just committed here and is delivered in its turn is not `late`.
+        """
         live = self.topics.get(event.topic)
         if live is None:
             return
         if live.take(event):
             self.replays.heal(live)
         for ready in live.ready():
-            self._deliver(live, ready)
+            self._deliver(live, ready, late=late or ready is not event)
             if live.waiting:  # who waits at this position has what comes next from here
                 live.catch_up_with()
 
-    def _deliver(self, live: LiveTopic, event: Event) -> None:
+    def _deliver(self, live: LiveTopic, event: Event, *, late: bool) -> None:
         for member in event.ended:
             self._lose(member, live.name, event.pos)
         frames = Frames(event.topic, event_map(event))
@@ -217,21 +221,19 @@ class Hub:
         self.counters.delivered += len(live.sessions)
         if event.name in ("conversation.joined", "conversation.left"):
             for session in list(live.sessions):
-                self.follow(session, event)
+                self.follow(session, event, late=late)
 
-    def follow(self, session: Session, event: Event) -> None:
+    def follow(self, session: Session, event: Event, *, late: bool = True) -> None:
         """A session was told that its topics changed: do as it was told.
 
-        It may have been told late, so a joining leads through the log, where the right to each
-        page is read with it, unless the node stands exactly there.
+        Told late, a joining leads through the log, where the right to each page is read with it.
         """
         if event.pos <= session.opened_pos or not event.topic.startswith("member:"):
             return
         if event.name == "conversation.joined":
             topic, pos = event.data["topic"], event.data["pos"]
-            known = topic in self.topics
             live = self._hold(session, topic, pos, pos)
-            if live is not None and known and live.pos == pos:
+            if live is not None and not late and live.pos == pos:
                 live.sessions.add(session)
             elif live is not None:
                 self.replays.resume(session, live)

@@ -33,12 +33,14 @@ PAGES_AT_ONCE = 64
 Ask = Callable[[Callable[[Snapshot], Any]], Coroutine[Any, Any, Any]]
 
 
-class Past(msgspec.Struct, frozen=True):
-    """A topic that the member has lost: what they missed of it, after `pos` up to `last`."""
+class Past(msgspec.Struct):
+    """A topic that the member has lost: what they missed of it, after `pos` up to `last`; `over`
+    once they have come back to it, and go on from there."""
 
     topic: str
     pos: int
     last: int
+    over: bool = False
 
 
 class Replays:
@@ -80,6 +82,12 @@ class Replays:
     def past(self, session: Session, topic: str, pos: int, last: int) -> None:
         """Give a session what it missed of a topic that the member has lost."""
         self._add(session, Past(topic, pos, last))
+
+    def go_on(self, session: Session, topic: str) -> None:
+        """A session has a topic again: what it missed of it before is not given behind that."""
+        for what in self._todo.get(session, ()):
+            if isinstance(what, Past) and what.topic == topic:
+                what.over = True
 
     def _add(self, session: Session, what: LiveTopic | Past) -> None:
         todo = self._todo.get(session)
@@ -143,7 +151,7 @@ class Replays:
 
     async def _past(self, session: Session, past: Past) -> None:
         pos = past.pos
-        while pos < past.last and not session.ended and past.topic not in session.topics:
+        while pos < past.last and not session.ended and not past.over:
             page: Page = await self._ask(
                 log_pages.seen_by(session.audience.member, past.topic, pos)
             )
@@ -152,7 +160,7 @@ class Replays:
                 if session.heavy:
                     whole = False
                     break
-                if event.pos <= past.last and past.topic not in session.topics:
+                if event.pos <= past.last and not past.over:
                     self._hub.push_event(session, event)
                 pos = event.pos
             if whole:

@@ -165,6 +165,9 @@ class _Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = [(k.encode(), v.encode()) for k, v in _HEADERS.items()]
+                if all(name != b"cache-control" for name, _ in message["headers"]):
+                    # Asked for anew with its tag: an upgrade never mixes old modules with new.
+                    extra.append((b"cache-control", b"no-cache"))
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 

@@ -337,6 +337,7 @@ class Connection:
         if not params.resume_more:
             gateway.hub.open(session, opened, positions)
         self._pump()
+        self._take_more()
 
     def _limits(self) -> dict[str, int]:
         policy = self._gateway.policy

@@ -7,6 +7,7 @@ import pytest
 from tests.support.careful_peer import WAYS, careful, refused, speaking
 from tests.support.running import running_node
 from tests.support.shapes import CONVERSATION, fits, misfit_of_message
+from tests.support.waiting import settled
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -228,6 +229,7 @@ async def test_receipts_and_typing_in_a_conversation_of_several() -> None:
                 "conversation"
             ]
             await ada.call("message.send", conversation=place, body="one", client_id="1")
+            await settled(server)
             for one in (grace, linus):
                 await one.call("receipt.read", conversation=place, seq=1)
                 await one.call("typing.start", conversation=place)

@@ -159,10 +159,10 @@ class Connection:
             if not request.answers:
                 raise Disagreement(f"answered before it was committed: {request}")
             self._judge(request, frame, request.answers[0])
-            if request.cmd in ("connect", "resume") and "result" in frame:
-                if not request.params.get("resume_more"):
-                    assert self.opening is not None
-                    self.streams = Streams(self.oracle, self.member, self.opening)
+            opens = request.cmd in ("connect", "resume") and "result" in frame
+            if opens and not request.params.get("resume_more"):
+                assert self.opening is not None
+                self.streams = Streams(self.oracle, self.member, self.opening)
 
     def _resumed(self, request: Request, frame: Map) -> None:
         """A part of what it goes on from was taken note of, by what was known at connect."""

@@ -27,6 +27,7 @@ class Mirror:
         self.talks: dict[str, str] = {}  # conversation → topic
         self._own = f"member:{member}"
         self._count = 0
+        self._whole = True  # its own topic is known from its beginning
 
     # What arrives
 
@@ -37,6 +38,7 @@ class Mirror:
         if new:
             wanted = wanted[:1]
         if not conversation:
+            self._whole = False
             lists = [(cmd, "") for cmd in (*LISTS, "conversation.list")]
             wanted = lists + [(cmd, talk) for talk in self.talks for cmd in OF_TALK]
         self.stale |= dict.fromkeys(wanted, self._count)
@@ -45,14 +47,18 @@ class Mirror:
         """An event with a position has arrived."""
         topic, data = frame["topic"], frame["data"]
         self.events[topic][frame["pos"]] = frame
-        if frame["event"] == "message.created":
-            self.talks[data["conversation"]] = topic
+        talk = data.get("conversation", "")
+        if frame["event"] == "message.created" and talk not in self.talks:
+            self.talks[talk] = topic
+            if not self._whole:
+                self.make_stale(talk)
         elif frame["event"] == "conversation.joined":
-            self.talks[data["conversation"]] = data["topic"]
-            self.make_stale(data["conversation"], new=data["pos"] == 0)
+            self.talks[talk] = data["topic"]
+            self.make_stale(talk, new=data["pos"] == 0)
         elif frame["event"] == "conversation.left":
-            if max(self.events[data["topic"]], default=0) < data["pos"]:
-                self.make_stale(data["conversation"])
+            missed = max(self.events[data["topic"]], default=0) < data["pos"]
+            if missed:
+                self.make_stale(talk)
 
     def answer(self, key: Key, asked: int, result: Map) -> None:
         """A read that was asked for has been answered."""

@@ -20,6 +20,7 @@ Map = dict[str, Any]
 COMMANDS = 4
 STEP = 4 + 4 * COMMANDS
 MINUTE = 60_000
+NAMES = ("ada", "bob", "cyd", "dan", "eve", "fay", "gus")
 ENCODINGS = ("subrosa.v1.msgpack", "subrosa.v1.json")
 
 
@@ -30,7 +31,7 @@ class Run:
         bench.start()
         self.bench = bench
         self.number = number
-        self.members = [f"{name}.{number}" for name in ["ada", "bob", "cyd", "dan", "eve", "fay", "gus"][:size]]
+        self.members = [f"{name}.{number}" for name in NAMES[:size]]
         self.all = Speakers(bench, self.members)
         self.unfinished: list[tuple[Connection, dict[str, int]]] = []  # that have more to resume
         self.devices = [
@@ -208,15 +209,19 @@ async def _race(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> 
 
 
 async def _away(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """A device is away while others write, edit and delete; it comes back as they go on."""
+    """Devices are away while others write, edit and delete; they come back as these go on."""
     one = pick(a, run.all.live())
     if one is None:
         return
+    gone = [one, *run.all.live()[b % 4 :: 4]]
+    for other in gone:
+        if b & 16:
+            run.stall(other)
+    run.say_all(commands[:1])
     if b & 16:
-        run.stall(one)
-        run.say_all(commands[:1])
         await run.wait(pace)
-    run.cut(one)
+    for other in gone:
+        run.cut(other)
     talks = [t for t in run.all.oracle.visible_talks(one.member) if one.member in t.roster]
     for talk in talks[-3:]:
         speaker = pick(a // 8, run.all.live(*talk.roster))
@@ -235,8 +240,9 @@ async def _away(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> 
     run.say_all(commands[1:2])
     await run.wait(pace)
     run.say_all(commands[2:3])
-    if one.device in run.absent():
-        run.come_back(one.device, b)
+    for device in run.absent():
+        if device in [other.device for other in gone]:
+            run.come_back(device, b)
     run.say_all(commands[3:])
 
 

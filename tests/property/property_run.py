@@ -66,6 +66,9 @@ def explore(
             for step in program:
                 await run.step(step)
             await judge(run)
+            for given in (c.streams for c in bench.connections if c.streams is not None):
+                bench.counts["deliveries"] += given.events
+                bench.counts["signals"] += sum(given.signals.values())
         except BaseException as failure:
             failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
             found.append(failure)

@@ -88,6 +88,16 @@ class CarefulPeer(Peer):
         self._answers[ident] = answer
         return answer
 
+    async def raw_answer(self, frame: bytes, ident: str) -> bytes:
+        """Send a frame with this id, and give the bytes of its answer as they came."""
+        answer = self.expect(ident)
+        await self.send_raw(frame)
+        told = await answer
+        for chunk in reversed(self._chunks):
+            if msgpack.unpackb(chunk) == told:
+                return chunk
+        raise AssertionError("an answer of no bytes")
+
     async def send_raw(self, text: bytes | str) -> None:
         """A message as it is, of the kind that its type is."""
         await self.socket.send(text)

@@ -207,7 +207,7 @@ def _shapes(schemas: Schemas) -> str:
     return "\n".join(
         f"""<article id="shape-{name}">
 <h3>{name}</h3>
-<p>{escape(shape.get("description", ""))}</p>
+<p>{_prose(shape.get("description", ""))}</p>
 {_fields(shape)}
 </article>"""
         for name, shape in schemas.components.items()
@@ -243,15 +243,13 @@ def _fields(schema: Schema) -> str:
     rows = []
     for name, field in schema.get("properties", {}).items():
         shown = _code(name) + ("" if name in required else "<small> optional</small>")
-        rows.append((shown, _kind(field), escape(_description(field)) + _default(field)))
+        rows.append((shown, _kind(field), _prose(_description(field)) + _default(field)))
     return _table(("field", "type", ""), rows)
 
 
 def _default(field: Schema) -> str:
     value = field.get("default")
-    if value in (None, "", [], {}, 0, False):
-        return ""
-    return f" Without it: {_code(str(value))}."
+    return f" Without it: {_code(str(value))}." if value else ""
 
 
 def _description(field: Schema) -> str:
@@ -300,6 +298,12 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = "\n".join("<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in rows)
     inner = f"<table><thead><tr>{top}</tr></thead><tbody>\n{lines}\n</tbody></table>"
     return f'<div class="table">{inner}</div>'
+
+
+def _prose(text: str) -> str:
+    """A docstring's text: what stands between backticks is code."""
+    parts = text.split("`")
+    return "".join(_code(part) if odd % 2 else escape(part) for odd, part in enumerate(parts))
 
 
 def _code(text: str) -> str:

@@ -80,6 +80,23 @@ async def test_what_is_not_safe_to_repeat_says_so(server: WireServer) -> None:
             await leaving
 
 
+async def test_a_command_that_the_token_expired_under_is_given_to_the_next_session(
+    server: WireServer,
+) -> None:
+    tokens = iter(["t1", "t2"])
+    async with client(server, token=lambda: next(tokens)) as ada:
+        session = await server.welcomed()
+        leaving = asyncio.create_task(ada.leave("c1"))
+        await session.refuse(await session.expect("conversation.leave"), "unauthenticated")
+        await session.close(4005)
+        session = await server.session()
+        connect = await session.expect("connect")
+        assert connect.params["token"] == "t2"
+        await session.welcome(connect, {ME: 0})
+        await session.answer(await session.expect("conversation.leave"), {})
+        assert await leaving == {}
+
+
 async def test_no_answer_in_time(server: WireServer) -> None:
     async with client(server, timeout_s=0.05) as ada:
         session = await server.welcomed()
