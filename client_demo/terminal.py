@@ -149,7 +149,7 @@ def _first(group: BaseExceptionGroup[ClientError]) -> ClientError:
 
 
 def _welcome(chat: Chat) -> None:
-    chat.screen.heading(f"{chat.screen.name(chat.inbox.me)}: {chat.inbox.me}")
+    chat.screen.heading(f"Subrosa, as {chat.inbox.me}")
     rooms = chat.latest_first()
     chat.listed = [room.id for room in rooms]
     chat.screen.conversations(rooms)

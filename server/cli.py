@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 import uvloop
+from typer.exceptions import TyperException
 
 import client_demo
 from server import app as composition
@@ -78,14 +79,17 @@ def import_(
     """Carry out the operator's commands of a file: {"cmd", "params"} a line."""
     settings = _settings(data=data, database=database)
     logs.configure("warning")
-    commands = _read(file)
+    lines = _read(file)
+    commands = [(cmd, params) for _, cmd, params in lines]
     try:
         errors = asyncio.run(composition.run_commands(settings, commands))
     except DataDirHeld as held:
         if held.address is None:
             raise
         errors = _send(settings, held.address, commands)
-    failed = [(line, error) for line, error in enumerate(errors, 1) if error is not None]
+    failed = [
+        (line[0], error) for line, error in zip(lines, errors, strict=True) if error is not None
+    ]
     for line, error in failed:
         print(f"line {line}: {error}", file=sys.stderr)
     print(f"{len(errors) - len(failed)} of {len(errors)} commands done")
@@ -93,13 +97,14 @@ def import_(
         raise typer.Exit(1)
 
 
-def _read(file: str) -> list[tuple[str, dict[str, Any]]]:
+def _read(file: str) -> list[tuple[int, str, dict[str, Any]]]:
+    """The commands of a file, with the numbers of their lines."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"{file} cannot be read: {error}") from None
     commands = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # a text may hold other line ends
         if not line.strip():
             continue
         try:
@@ -109,7 +114,7 @@ def _read(file: str) -> list[tuple[str, dict[str, Any]]]:
             cmd = params = None
         if not isinstance(cmd, str) or not isinstance(params, dict):
             raise SetupError(f'{file}, line {number}: not a map with "cmd" and "params"')
-        commands.append((cmd, params))
+        commands.append((number, cmd, params))
     return commands
 
 
@@ -141,12 +146,14 @@ def _send(
 def main() -> None:
     """The console script: every foreseen failure is one line and a non-zero exit."""
     try:
-        cli(standalone_mode=True)
-    except SetupError as error:
+        code = cli(prog_name="subrosa", standalone_mode=False)
+    except TyperException as error:
+        if error.format_message():  # without arguments, it has shown its help already
+            print(f"subrosa: {error.format_message()}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except (SetupError, CommandError) as error:
         print(f"subrosa: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    except CommandError as error:
-        print(f"subrosa: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None
+    raise SystemExit(code)

@@ -178,7 +178,8 @@ def _history(all_: Speakers, me: Connection, choice: Choice) -> None:
 
 def _list(all_: Speakers, me: Connection, choice: Choice) -> None:
     filter_ = ("all", "unread", "requests")[choice.where % 3]
-    all_.say(me, "conversation.list", filter=filter_, limit=1 + choice.which % 5)
+    limit = {"limit": 1 + choice.which % 5} if filter_ == "all" else {}
+    all_.say(me, "conversation.list", filter=filter_, **limit)
 
 
 def _start(all_: Speakers, me: Connection, choice: Choice) -> None:

@@ -156,8 +156,7 @@ class Members(World):
     def _answered(self, me: str, found: Invitation, state: str) -> None:
         found.state = state
         accepted = state == "accepted"
-        data = {"invitation": found.id, "member": me if accepted else found.sender,
-                "accepted": accepted}  # fmt: skip
+        data = {"invitation": found.id, "member": me, "accepted": accepted}
         for member in (found.sender, me) if accepted else (me,):
             self._emit(f"member:{member}", "invitation.answered", data)
         bond = self.bond(me, found.sender)
