@@ -62,7 +62,11 @@ def _meet(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
 
 
 def connect_pair(a: Member, b: Member, pair: Pair, work: Work) -> None:
-    """Make two members connections and tell both."""
+    """Make two members connections and tell both; an open invitation is thereby accepted."""
+    for sender, recipient in ((a, b), (b, a)):
+        key = relations.of(pair, sender.key, "invitation")
+        if key:
+            _accepted(sender, recipient, work.need(Invitation, key), work)
     work.put(
         replace(
             pair, connected_ms=work.now_ms, low_invitation=0, high_invitation=0,
@@ -71,6 +75,16 @@ def connect_pair(a: Member, b: Member, pair: Pair, work: Work) -> None:
     )  # fmt: skip
     for mine, theirs in ((a, b), (b, a)):
         work.emit(mine.topic, "connection.added", views.profile(theirs), member=theirs.key)
+
+
+def _accepted(sender: Member, recipient: Member, row: Invitation, work: Work) -> None:
+    work.put(replace(row, state="accepted"))
+    data = {
+        "invitation": work.ids.invitation(row.key), "member": recipient.id, "accepted": True,
+    }  # fmt: skip
+    refs: dict[str, object] = {"key": row.key, "accepted": True}
+    for topic in (sender.topic, recipient.topic):
+        work.emit(topic, "invitation.answered", data, member=recipient.key, refs=refs)
 
 
 def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
@@ -168,21 +182,14 @@ def _open_invitation(me: Member, p: Answer, side: str, work: Work) -> Invitation
 def _answer(me: Member, row: Invitation, state: str, work: Work) -> None:
     sender = work.need(Member, row.sender)
     pair = _pair(me, sender, work)
-    accepted = state == "accepted"
-    work.put(replace(row, state=state))
-    data = {
-        "invitation": work.ids.invitation(row.key),
-        "member": me.id,
-        "accepted": accepted,
-    }
-    refs: dict[str, object] = {"key": row.key, "accepted": accepted}
-    if accepted:
-        for topic in (sender.topic, me.topic):
-            work.emit(topic, "invitation.answered", data, member=me.key, refs=refs)
-        connect_pair(me, sender, pair, work)
+    if state == "accepted":
+        connect_pair(me, sender, relations.mark(pair, sender.key, invitation=row.key), work)
         return
+    work.put(replace(row, state=state))
     if state == "refused":
         work.put(relations.mark(pair, me.key, refuses=True))
+    data = {"invitation": work.ids.invitation(row.key), "member": me.id, "accepted": False}
+    refs: dict[str, object] = {"key": row.key, "accepted": False}
     work.emit(me.topic, "invitation.answered", data, member=me.key, refs=refs)
 
 

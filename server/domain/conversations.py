@@ -81,7 +81,7 @@ def join(
         role="participant",
         spans=[*before.spans, span],
         ended_ms=0,
-        after_seq=span.after_seq,
+        after_seq=[*before.spans, span][0].after_seq,
         until_seq=-1,
     )
 

@@ -143,7 +143,8 @@ class Participant(Row, frozen=True):
     shown: int = 0
     shown_ms: int = 0
     ended_ms: int = 0  # once gone: the conversation's last activity that they saw
-    after_seq: int = 0  # of the last stay, for queries: its messages are in (after, until]
+    # For queries: whatever they may see is in (after, until], though there may be gaps in it.
+    after_seq: int = 0
     until_seq: int = -1
 
 

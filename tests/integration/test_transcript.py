@@ -14,6 +14,7 @@ from tests.support.running import running_node
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "transcript.md").read_text()
+PATIENCE_S = 25.0
 
 
 def told(line: str) -> str:
@@ -48,9 +49,9 @@ class Terminal:
         self._lines: Counter[str] = Counter()
         self._news = asyncio.Condition()
 
-    async def hold(self, before_the_last: asyncio.Event | None = None) -> Counter[str]:
-        """The whole conversation; answers every line printed. The lines from the second on are
-        typed after `before_the_last`."""
+    async def hold(self, over: asyncio.Event | None = None) -> Counter[str]:
+        """The whole conversation; answers every line printed. With `over`, the lines from the
+        second on are typed after it."""
         process = await asyncio.create_subprocess_exec(
             *self._command, cwd=ROOT, env={**os.environ, "TZ": "UTC"},
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -58,19 +59,30 @@ class Terminal:
         assert process.stdin is not None
         assert process.stdout is not None
         reader = asyncio.create_task(self._read(process.stdout))
-        expected: Counter[str] = Counter()
-        for number, (shown, typed) in enumerate(self._steps):
-            if number and before_the_last is not None:
-                await before_the_last.wait()
-            expected.update(shown)
-            async with self._news:
-                await self._news.wait_for(lambda: expected <= self._lines)
-            process.stdin.write(f"{typed}\n".encode())
-            expected[f"> {typed}"] += 1
-        await process.wait()
-        await reader
-        assert process.returncode == 0
+        try:
+            expected: Counter[str] = Counter()
+            for number, (shown, typed) in enumerate(self._steps):
+                if number and over is not None:
+                    await over.wait()
+                expected.update(shown)
+                await self._see(expected)
+                process.stdin.write(f"{typed}\n".encode())
+                expected[f"> {typed}"] += 1
+            assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await reader
+            await process.wait()
         return self._lines
+
+    async def _see(self, expected: Counter[str]) -> None:
+        """Wait until all of these lines have been printed."""
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._news:
+                await self._news.wait_for(lambda: expected <= self._lines)
+        except TimeoutError:
+            raise AssertionError(f"not printed: {[*(expected - self._lines)]}") from None
 
     async def _read(self, output: asyncio.StreamReader) -> None:
         while line := await output.readline():
@@ -90,7 +102,7 @@ async def test_the_transcript_can_be_held_again(tmp_path: Path) -> None:
     over = asyncio.Event()
     async with running_node(demo=True) as server, connected(server, "tim") as (socket,):
         guido, ivan, tim = (Terminal(server.base, m, tmp_path) for m in ("guido", "ivan", "tim"))
-        async with asyncio.timeout(50), asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             watching = group.create_task(tim.hold(over))
             talking = [group.create_task(one.hold()) for one in (guido, ivan)]
             await asyncio.gather(*talking)

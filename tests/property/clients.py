@@ -269,13 +269,17 @@ def _same(name: str, told: Any, value: Any) -> bool:
 
 
 def _ordered(value: Any) -> Any:
-    """The same with participants in the order of their ids."""
+    """The same with participants and invitations in the order of their ids."""
     if isinstance(value, list):
         return [_ordered(one) for one in value]
     if isinstance(value, dict):
         return {
-            key: sorted(one, key=lambda p: str(p["member"])) if key == "participants"
+            key: sorted(one, key=lambda x, by=_UNORDERED[key]: str(x[by]))  # type: ignore[misc]
+            if key in _UNORDERED
             else _ordered(one)
             for key, one in value.items()
-        }  # fmt: skip
+        }
     return value
+
+
+_UNORDERED = {"participants": "member", "invitations": "invitation"}

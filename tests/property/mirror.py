@@ -186,8 +186,6 @@ def _invitations(base: Map, events: list[Map]) -> set[str]:
             known[data["invitation"]] = data["from"]
         elif frame["event"] in ("invitation.answered", "invitation.withdrawn"):
             known.pop(data["invitation"], None)
-        elif frame["event"] == "connection.added":
-            known = {key: who for key, who in known.items() if who != data["member"]}
     return set(known)
 
 

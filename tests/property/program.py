@@ -46,7 +46,7 @@ class Run:
             self.all.operate("member.put", id=member, name=member.title())
         for index, a in enumerate(self.members):
             for b in self.members[index + 1 :]:
-                if (a, b) != (self.members[1], self.members[2]):
+                if (index, b) not in ((1, self.members[2]), (0, self.members[-1])):
                     self.all.operate("connection.put", a=a, b=b)
         for device in self.devices:
             self.connect(device, resume=device.positions)

@@ -213,6 +213,15 @@ def _to_member(cmd: str, name: str = "member") -> Verb:
     return verb
 
 
+def _invite(all_: Speakers, me: Connection, choice: Choice) -> None:
+    """Mostly somebody who is no connection yet."""
+    known = [one for one in all_.members if all_.oracle.bond(me.member, one).connected]
+    others = [one for one in all_.members if one not in known] if choice.where % 8 else known
+    note = {"note": f"canary-{all_.ident()}-"} if choice.where % 2 else {}
+    if others:
+        all_.say(me, "invitation.send", to=pick(choice.which, others), **note)
+
+
 def _invitation(all_: Speakers, me: Connection, choice: Choice) -> None:
     cmd = ("accept", "ignore", "refuse", "withdraw")[choice.where % 4]
     found = pick(choice.which, list(all_.oracle.invitations))
@@ -251,7 +260,7 @@ _SELDOM: list[Verb] = [
     _with_member("conversation.add"), _with_member("conversation.add"),
     _with_member("conversation.remove"), _in_talk("conversation.leave"),
     _to_member("block.add"), _to_member("block.remove"), _to_member("connection.remove"),
-    _to_member("invitation.send", "to"), _invitation, _invitation, _own_list,
+    _invite, _invite, _invitation, _invitation, _own_list,
     _to_member("explain", "to"), _refresh, _operate,
 ]  # fmt: skip
 VERBS: list[Verb | None] = [None, *_OFTEN, *_OFTEN, *_OFTEN, *_SELDOM]

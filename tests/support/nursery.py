@@ -31,12 +31,35 @@ START_S = 40.0
 MESSAGE = 65_536
 
 
+class Pipe:
+    """The reading end of a pipe."""
+
+    def __init__(self) -> None:
+        self.reader = asyncio.StreamReader()
+        read, self.write_end = os.pipe()
+        self._read_end = os.fdopen(read, "rb")
+        self._transport: asyncio.BaseTransport | None = None
+
+    async def open(self) -> None:
+        """Begin to read; the end to write to is somebody else's by now."""
+        os.close(self.write_end)
+        self._transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self.reader), self._read_end
+        )
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._transport is not None:
+            self._transport.close()
+
+
 class Child:
     """One forked `subrosa`. `out` and `err` are its pipes."""
 
-    def __init__(self, pid: int, pipes: tuple[asyncio.StreamReader, ...]) -> None:
+    def __init__(self, pid: int, pipes: list[Pipe]) -> None:
         self.pid = pid
-        self.out, self.err, self._status = pipes
+        self._pipes = pipes
+        self.out, self.err, self._status = (pipe.reader for pipe in pipes)
         self._code: int | None = None
 
     async def wait(self) -> int:
@@ -50,6 +73,11 @@ class Child:
         if self._code is None:
             os.kill(self.pid, how)
         return await self.wait()
+
+    def close(self) -> None:
+        """Let go of its pipes."""
+        for pipe in self._pipes:
+            pipe.close()
 
     async def address(self) -> str:
         """Where the server listens, e.g. http://127.0.0.1:40123."""
@@ -86,22 +114,21 @@ class Nursery:
         """Run `subrosa` with these arguments, and this beside the usual environment."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("SUBROSA_")}
         order = json.dumps({"argv": arguments, "env": {**clean, **environment}}).encode()
-        pipes = [os.pipe() for _ in range(3)]
-        await asyncio.to_thread(
-            socket.send_fds, self._socket, [order], [write for _, write in pipes]
-        )
-        for _, write in pipes:
-            os.close(write)
-        out, err, status = [await _reader(read) for read, _ in pipes]
+        pipes = [Pipe() for _ in range(3)]
+        socket.send_fds(self._socket, [order], [pipe.write_end for pipe in pipes])
+        for pipe in pipes:
+            await pipe.open()
         async with asyncio.timeout(START_S):
-            return Child(int(await status.readline()), (out, err, status))
+            return Child(int(await pipes[2].reader.readline()), pipes)
 
     async def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run `subrosa` to its end: exit code, what it printed, what it complained of."""
         child = await self.start(*arguments, **environment)
         async with asyncio.timeout(START_S):
             out, err = await asyncio.gather(child.out.read(), child.err.read())
-            return await child.wait(), out.decode(), err.decode()
+            code = await child.wait()
+        child.close()
+        return code, out.decode(), err.decode()
 
     @asynccontextmanager
     async def serving(
@@ -113,14 +140,7 @@ class Nursery:
             yield child, await child.address()
         finally:
             await child.kill()
-
-
-async def _reader(descriptor: int) -> asyncio.StreamReader:
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb")
-    )
-    return reader
+            child.close()
 
 
 # The mother's side.

@@ -105,8 +105,10 @@ class Members(World):
 
     def _connect_two(self, a: str, b: str, bond: Bond) -> None:
         bond.connected = True
-        bond.invited.clear()
         bond.strangers.clear()
+        for one in bond.invited.values():
+            self._tell_answer(one, "accepted", one.sender, one.to)
+        bond.invited.clear()
         for mine, theirs in ((a, b), (b, a)):
             self._emit(f"member:{mine}", "connection.added", self.people[theirs].profile())
 
@@ -153,16 +155,19 @@ class Members(World):
             raise No("refused")
         return found
 
-    def _answered(self, me: str, found: Invitation, state: str) -> None:
+    def _tell_answer(self, found: Invitation, state: str, *members: str) -> None:
         found.state = state
-        accepted = state == "accepted"
-        data = {"invitation": found.id, "member": me, "accepted": accepted}
-        for member in (found.sender, me) if accepted else (me,):
+        data = {"invitation": found.id, "member": found.to, "accepted": state == "accepted"}
+        for member in members:
             self._emit(f"member:{member}", "invitation.answered", data)
+
+    def _answered(self, me: str, found: Invitation, state: str) -> None:
         bond = self.bond(me, found.sender)
-        if accepted:
+        if state == "accepted":
             self._connect_two(me, found.sender, bond)
-        elif state == "refused":
+            return
+        self._tell_answer(found, state, me)
+        if state == "refused":
             bond.strangers.add(me)
 
     def _invitation_accept(self, me: str, invitation: str) -> Map:
