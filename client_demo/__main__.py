@@ -96,8 +96,12 @@ def send(
 
     async def run() -> None:
         async with _client(url, member, token_file, json_wire, None) as client:
-            async with asyncio.timeout(wait_s):
-                result = await client.send(to=to, body=text)
+            try:
+                async with asyncio.timeout(wait_s):
+                    result = await client.send(to=to, body=text)
+            except TimeoutError:
+                why = client.trouble or "no answer"
+                raise ClientError(f"not known to be sent within {wait_s:g} s: {why}") from None
             _print(json.dumps(result, ensure_ascii=False))
 
     _main(run())
@@ -160,8 +164,6 @@ def _main(work: Coroutine[Any, Any, None]) -> None:
     """Run to the end; a failure is one line and a non-zero exit."""
     try:
         asyncio.run(work)
-    except TimeoutError:
-        _fail("not sent in time; with the same text it may be sent twice")
     except (ClientError, ValueError) as error:
         _fail(explained(error) if isinstance(error, ClientError) else str(error))
     except KeyboardInterrupt:

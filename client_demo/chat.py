@@ -17,7 +17,7 @@ from client_demo.errors import ClientError, CommandError, SessionEnded, StateUnu
 from client_demo.inbox import Inbox
 from client_demo.pacing import Clock
 from client_demo.protocol import Event, Map
-from client_demo.screen import Screen
+from client_demo.screen import Screen, clean
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Chat:
         self.draft_to: str = ""
         """A member who is written to without a conversation so far."""
         self.online = False
+        self._was_offline = False
         self.awaited: set[str] = set()
         """The texts sent from here that were neither shown nor refused yet, by client_id."""
         self._loaded = asyncio.Event()
@@ -125,14 +126,16 @@ class Chat:
             case "client.online":
                 self.inbox.me = self.client.member
                 self.online = True
-                if self._loaded.is_set():
+                if self._was_offline:
                     self.screen.notice("online again")
+                self._was_offline = False
                 # Receipts are not replayed, so that every connection reads the state anew.
                 await self.refresh()
                 self._loaded.set()
             case "client.offline":
-                self.online = False
-                self.screen.notice("offline: reconnecting")
+                self.online, self._was_offline = False, True
+                reason = event.data["reason"] or f"closed with {event.data['code']}"
+                self.screen.notice(f"offline ({clean(reason)}): reconnecting")
             case "client.reset":
                 pass  # "client.online" came before it, and the state has been read
             case "message.sent":

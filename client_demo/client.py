@@ -12,7 +12,8 @@ application, in order:
 - every event with a position once, as long as the process lives; after a restart with a state
   file, from the last event whose successor was asked for, so the last ones may come again;
 - signals (typing, receipts) while connected;
-- "client.online" {member, session, limits} and "client.offline" {code, reason};
+- "client.online" {member, session, limits} and "client.offline" {code, reason}, also when the
+  first connection fails, and once however many follow;
 - "client.reset" {topics}: what these topics were is unknown, read their state anew; also the first
   thing after a first connection;
 - "message.sent" and "message.refused" for messages of the outbox that nobody awaits.
@@ -144,6 +145,11 @@ class Client(Calls):
         """
         await self._reconnector.online()
 
+    @property
+    def trouble(self) -> str:
+        """Why there is no session now, in words; empty while there is one."""
+        return self._reconnector.trouble if self._reconnector.link is None else ""
+
     async def _run(self, started: asyncio.Event) -> None:
         """Everything that goes on beside the application; its failure ends the session."""
         try:
@@ -197,7 +203,8 @@ class Client(Calls):
                         await link.over(CLOSE_WITHIN_S)
                         self._reconnector.lost(link)
         except TimeoutError:
-            raise NoAnswer(f"{cmd} had no answer within {self._timeout_s:g} s") from None
+            trouble = f" ({self.trouble})" if self.trouble else ""
+            raise NoAnswer(f"{cmd} had no answer within {self._timeout_s:g} s{trouble}") from None
 
     async def send(
         self,

@@ -39,6 +39,7 @@ class Intake:
         self._received = Positions()
         self._taken = Positions()
         self._behind = False
+        self._offline_told = False
         self.unsaved = 0
         """Events dealt with since the positions were last saved."""
 
@@ -59,6 +60,7 @@ class Intake:
 
     def opened(self, result: Map, *, resumed: bool) -> None:
         """A session is open; its events follow."""
+        self._offline_told = False
         if self._behind:
             return
         reset = self._received.opened(result, resumed=resumed)
@@ -95,11 +97,13 @@ class Intake:
             self._behind = True
             log.warning("the application is %d events behind: letting go", len(self._backlog))
 
-    def closed(self, ending: Ending) -> None:
-        """The session is over; another one follows."""
-        if not self._behind:
-            data: Map = {"code": ending.code, "reason": ending.reason}
-            self._backlog.push(Item(Event("client.offline", data)))
+    def offline(self, ending: Ending) -> None:
+        """There is no session; said once until there is one again, the first one included."""
+        if self._behind or self._offline_told:
+            return
+        self._offline_told = True
+        data: Map = {"code": ending.code, "reason": ending.reason}
+        self._backlog.push(Item(Event("client.offline", data)))
 
     def report(self, event: Event) -> None:
         """An outcome of the outbox, whose own bound limits how many there are."""

@@ -55,7 +55,10 @@ class Reconnector:
         self._intake = intake
         self._clock = clock
         self._random = random
-        self._link: Link | None = None
+        self.trouble = ""
+        """Why there was no session the last time, in words."""
+        self.link: Link | None = None
+        """The present link, if there is one."""
         self._ended: Exception | None = None
         self._standing = asyncio.Event()  # there is a link, or there will be none
 
@@ -68,21 +71,21 @@ class Reconnector:
             await self._standing.wait()
             if self._ended is not None:
                 raise self._ended
-            if self._link is not None:
-                return self._link
+            if self.link is not None:
+                return self.link
             self._standing.clear()
 
     def lost(self, link: Link) -> None:
         """This link is gone, whoever notices first."""
-        if self._link is link:
-            self._link = None
+        if self.link is link:
+            self.link = None
             if self._ended is None:
                 self._standing.clear()
 
     def again(self, why: str) -> None:
         """Drop the present link for the next one."""
-        if self._link is not None:
-            self._link.abort(why)
+        if self.link is not None:
+            self.link.abort(why)
 
     def end(self, error: Exception) -> None:
         """There will be no other link."""
@@ -116,6 +119,8 @@ class Reconnector:
             except ClientError as error:  # a token source that will never have one
                 self.end(SessionEnded(0, str(error)))
                 return
+            self.trouble = ending.reason or f"closed with {ending.code}"
+            self._intake.offline(ending)
             if ending.final:
                 self.end(SessionEnded(ending.code, ending.reason))
                 return
@@ -139,7 +144,7 @@ class Reconnector:
                 resumed, result, early = await self._connect(link, token)
             await recognise(result)
             self._intake.opened(result, resumed=resumed)
-            self._link = link
+            self.link = link
             self._standing.set()
             if self._intake.resume_due:  # the application caught up while this one was opening
                 return Ending(NO_CODE, "to resume")
@@ -147,7 +152,6 @@ class Reconnector:
         finally:
             self.lost(link)
             await link.close()
-        self._intake.closed(ending)
         return ending
 
     async def _connect(self, link: Link, token: str) -> tuple[bool, Map, list[Event]]:

@@ -212,7 +212,7 @@ def explained(error: ClientError) -> str:
         case CommandError():
             return clean(_answer(error))
         case NoAnswer():
-            return "no answer in time; it may or may not have happened"
+            return clean(f"{error}; it may or may not have happened")
         case ConnectionLost():
             return "the connection was lost meanwhile; it may or may not have happened"
         case SessionEnded():

@@ -162,7 +162,7 @@ class Node:
         members = demo.members() if self.settings.demo else None
         pages = Pages(assets, self.ready, members)
         api = Api(self.dispatcher, self.admin_key, self.metrics, pages)
-        return application(api, Reference(), pages)
+        return application(api, Reference(self.settings.policy), pages)
 
 
 def make_tokens(settings: Settings) -> Tokens:

@@ -136,7 +136,8 @@ def _send(
             )
             results = answer.raise_for_status().json()["result"]["results"]
         except (httpx.HTTPError, KeyError, ValueError) as error:
-            raise SetupError(f"the server at {address} did not take them: {error}") from None
+            why = str(error).partition("\n")[0]
+            raise SetupError(f"the server at {address} did not take them: {why}") from None
         outcomes += [
             result["error"]["message"] if "error" in result else None for result in results
         ]

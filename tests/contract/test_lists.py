@@ -106,8 +106,7 @@ async def test_conversations_come_latest_first_and_by_filter() -> None:
                 await one.call("message.send", to="ada", body="news", client_id="news")
             listed = (await ada.call("conversation.list", limit=200))["conversations"]
             with_whom = [
-                next(p["member"] for p in c["participants"] if p["member"] != "ada")
-                for c in listed
+                next(p["member"] for p in c["participants"] if p["member"] != "ada") for c in listed
             ]
             assert with_whom[:3] == ["f02", "f01", "f00"]
             unread = await pages(ada, "conversation.list", "conversations", 2, filter="unread")

@@ -158,7 +158,7 @@ async def test_a_cut_connection_loses_and_repeats_nothing() -> None:
                     "message.send", to="ada", body=f"m{number}", client_id=f"c{number}"
                 )
                 if chance.random() < 0.2:
-                    link = ada.client._reconnector._link
+                    link = ada.client._reconnector.link
                     if link is not None:
                         link.abort("the test cuts it")
             await ada.saw("message.created", body="m49")
@@ -310,7 +310,7 @@ async def test_the_model_is_what_a_fresh_reading_says() -> None:
                     await _something(chance, one.client, rooms, messages)
                     done += 1
                 if chance.random() < 0.05:
-                    link = one.client._reconnector._link
+                    link = one.client._reconnector.link
                     if link is not None:
                         link.abort("the test cuts it")
             assert done >= 80

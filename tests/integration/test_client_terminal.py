@@ -141,6 +141,11 @@ async def test_failures_are_one_line_and_a_code(tmp_path: Path) -> None:
             assert "nothing there that you can reach" in await far.see("client_demo:")
             assert await far.end() == 1
             assert not any("Traceback" in line for line in far.lines)
+        waiting = ("send", "--as", "ada", "--to", "grace", "--wait", "0.5", "x")
+        nobody = ("--url", "http://127.0.0.1:1")
+        async with terminal(*waiting, *nobody, home=tmp_path, SUBROSA_TOKEN="no") as alone:
+            assert "cannot connect" in await alone.see("client_demo: not known to be sent")
+            assert await alone.end() == 1
         chat_alone = ("chat", "--as", "ada", "--plain", "--url", "nonsense")
         async with terminal(*chat_alone, home=tmp_path, SUBROSA_TOKEN="no") as lost:
             assert "not the URL of a server" in await lost.see("client_demo:")

@@ -48,10 +48,11 @@ class Terminal:
         self._steps = script(member)
         self._lines: Counter[str] = Counter()
         self._news = asyncio.Condition()
+        self.answers = asyncio.Event()
 
-    async def hold(self, over: asyncio.Event | None = None) -> Counter[str]:
-        """The whole conversation; answers every line printed. With `over`, the lines from the
-        second on are typed after it."""
+    async def hold(self, gate: asyncio.Event | None = None) -> Counter[str]:
+        """The whole conversation; answers every line printed. Beyond the first line, it is typed
+        after the `gate`."""
         process = await asyncio.create_subprocess_exec(
             *self._command, cwd=ROOT, env={**os.environ, "TZ": "UTC"},
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -62,10 +63,10 @@ class Terminal:
         try:
             expected: Counter[str] = Counter()
             for number, (shown, typed) in enumerate(self._steps):
-                if number and over is not None:
-                    await over.wait()
                 expected.update(shown)
                 await self._see(expected)
+                if number and gate is not None:
+                    await gate.wait()
                 process.stdin.write(f"{typed}\n".encode())
                 expected[f"> {typed}"] += 1
             assert await process.wait() == 0
@@ -88,6 +89,8 @@ class Terminal:
         while line := await output.readline():
             async with self._news:
                 self._lines[told(line.decode())] += 1
+                if not line.startswith(b"> "):
+                    self.answers.set()
                 self._news.notify_all()
 
     @property
@@ -104,7 +107,8 @@ async def test_the_transcript_can_be_held_again(tmp_path: Path) -> None:
         guido, ivan, tim = (Terminal(server.base, m, tmp_path) for m in ("guido", "ivan", "tim"))
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(tim.hold(over))
-            talking = [group.create_task(one.hold()) for one in (guido, ivan)]
+            # What is written before somebody is there would be unread, and not printed.
+            talking = [group.create_task(guido.hold(ivan.answers)), group.create_task(ivan.hold())]
             await asyncio.gather(*talking)
             over.set()
         assert talking[0].result() == guido.whole

@@ -102,8 +102,8 @@ class Bench:
         self._reading = 0
         self._news = asyncio.Event()
         self._spoilt = False
-        self._again = False
-        self._together = 0
+        self._calls: Sequence[Call] = []
+        self._one_by_one: deque[Sequence[Call]] = deque(maxlen=8)
 
     async def open(self, data: Path) -> None:
         """Start the node. To be called in the loop that everything runs in."""
@@ -117,7 +117,7 @@ class Bench:
         tokens = Tokens.signing(KEY, lambda: self.ms / 1000)
         self.node.tokens = self.node.dispatcher.tokens = tokens
         self._ask = self.node.store.read
-        self.node.store.read = self.node.hub.replays.ask = self._counted  # type: ignore[method-assign,assignment]
+        self.node.store.read = self.node.hub.replays.ask = self._counted  # type: ignore[method-assign]
         commits = self.node.store.commits
         self._transaction, self._run = commits._transaction, commits._one_transaction
         commits._transaction = self._spoiling
@@ -162,15 +162,16 @@ class Bench:
         self._spoilt = True
 
     def _batch(self, calls: Sequence[Call]) -> list[Outcome]:
-        self._together = len(calls)
+        self._calls = calls
         return self._run(calls)
 
     @contextmanager
     def _spoiling(self) -> Iterator[Sql]:
         with self._transaction() as connection:
             yield connection
-            if self._spoilt and self._together > 1:  # those of a batch are run again, each alone
-                self._spoilt, self._again = False, True
+            if self._spoilt and len(self._calls) > 1:  # those of a batch are run again, each alone
+                self._spoilt = False
+                self._one_by_one.append(self._calls)
                 self.counts["spoilt batches"] += 1
                 raise OperationalError("spoilt", {}, Exception("by the test"))
 
@@ -198,7 +199,8 @@ class Bench:
             token, text = self.token(device.member, device.name)
         else:
             token, text = used.token, used.text
-        connection = Connection(self.oracle, device, token, text, self.node.store.deployment.epoch)
+        epoch = self.node.store.deployment.epoch
+        connection = Connection(self.oracle, device, token, text, epoch, self.wrong)
         self._by_jti[token.jti] = (connection, token)
         self.connections.append(connection)
         wire = connection.wire
@@ -224,13 +226,13 @@ class Bench:
     def _observe(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         self._news.set()
         self.counts["batches"] += 1
-        again, self._again = self._again, False  # each of these was a transaction of its own
+        alone = any(calls is spoilt for spoilt in self._one_by_one)
         for call, outcome in zip(calls, outcomes, strict=True):
             if self.failure is not None:
                 return
             try:
                 self._committed(call, outcome)
-                if again or call is calls[-1]:
+                if alone or call is calls[-1]:  # a moment that reads may have seen
                     self._passed()
             except BaseException as failure:
                 self.wrong(failure)

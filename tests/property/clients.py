@@ -8,6 +8,7 @@ connection to the next.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,13 +50,17 @@ class Request:
 class Connection:
     """One connection of a device, from its first frame to its end."""
 
-    def __init__(self, oracle: Oracle, device: Device, token: Token, text: str, epoch: str) -> None:
+    def __init__(
+        self, oracle: Oracle, device: Device, token: Token, text: str, epoch: str,
+        wrong: Callable[[BaseException], None],
+    ) -> None:  # fmt: skip
         self.oracle = oracle
         self.device = device
         self.member = device.member
         self.token = token
         self.text = text
         self.epoch = epoch
+        self._wrong = wrong
         self.wire = FakeWire(device.subprotocol, self)
         self.opening: Opening | None = None
         self.positions: dict[str, int] | None = None  # what it goes on from
@@ -67,7 +72,7 @@ class Connection:
         self.waiting: dict[int, Request] = {}  # not yet answered
         self.reads: list[Request] = []  # not yet judged
         self.sent: dict[int, Request] = {}  # whose answer has not arrived
-        self.asked: dict[int, tuple[Key, int]] = {}  # reads for the device's own sake
+        self.asked: dict[int, tuple[Key, int, int]] = {}  # reads for the device's own sake
         self._ids = 0
 
     # Saying something
@@ -135,6 +140,13 @@ class Connection:
 
     def handed(self, frame: Map) -> None:
         """Judge a frame as it leaves the server's reach."""
+        try:
+            self._judge_frame(frame)
+        except Disagreement as failure:
+            self._wrong(failure)  # whatever the server makes of it
+            raise
+
+    def _judge_frame(self, frame: Map) -> None:
         if self.revoked:
             raise Disagreement(f"{self.member} was revoked, then given {frame}")
         if "event" not in frame:
@@ -223,14 +235,14 @@ class Connection:
 
     def ask(self) -> None:
         """Read what the device has to read again, once."""
-        on_their_way = {key for key, _ in self.asked.values()}
+        on_their_way = {key for key, _, _ in self.asked.values()}
         for key, number in self.device.mirror.stale.items():
             if key not in on_their_way:
                 cmd, conversation = key
                 params = {"conversation": conversation} if conversation else {}
                 paged = cmd in ("conversation.list", "conversation.history")
                 request = self.say(cmd, {**params, **({"limit": 200} if paged else {})})
-                self.asked[request.id] = (key, number)
+                self.asked[request.id] = (key, number, self.device.positions[self.device.own])
 
     def at_rest(self) -> None:
         """Nothing more happens by itself: judge what has to be known by now."""

@@ -60,8 +60,9 @@ class Mirror:
             if missed:
                 self.make_stale(talk)
 
-    def answer(self, key: Key, asked: int, result: Map) -> None:
-        """A read that was asked for has been answered."""
+    def answer(self, key: Key, asked: int, known: int, result: Map) -> None:
+        """A read that was asked for has been answered; `known` is the position in its own topic
+        that it had then, for answers that do not say of when they are."""
         if self.stale.get(key) == asked:
             del self.stale[key]
         if key[0] == "conversation.list":
@@ -74,7 +75,7 @@ class Mirror:
         if key[0] == "invitation.list":
             mine = [i for i in result["invitations"] if f"member:{i['to']}" == self._own]
             result = {**result, "invitations": mine}
-        self.bases[key] = result
+        self.bases[key] = {"at": {self._own: known}, **result}
 
     # What follows from it
 
@@ -190,9 +191,9 @@ def _invitations(base: Map, events: list[Map]) -> set[str]:
 
 
 def _settings(base: Map, events: list[Map]) -> Map | None:
-    """Read without a position: what an event said last, if any did, is the newest."""
+    read = {name: value for name, value in base.items() if name != "at"}
     changed = [frame["data"] for frame in events if frame["event"] == "settings.changed"]
-    return changed[-1] if changed else base or None
+    return changed[-1] if changed else read or None
 
 
 _LISTS = {

@@ -1,25 +1,19 @@
-"""What a run does, as a list of short byte strings, and how each of them is carried out.
+"""One run: members made for it, their devices, their comings and goings.
 
-A step is `STEP` bytes: what to do, how long to wait for it, two choices, then commands of four
-bytes each. Most steps race something that ends access against what is going on; all that is said
-in a step is said in one tick of the loop.
+Owns nothing of the node, which outlives it. `steps` says what happens in a run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.property.bench import Bench
 from tests.property.clients import Connection
 from tests.property.devices import Device
-from tests.property.verbs import Choice, Speakers, pick
+from tests.property.verbs import Speakers
 
 Map = dict[str, Any]
-COMMANDS = 4
-STEP = 4 + 4 * COMMANDS
-MINUTE = 60_000
 NAMES = ("ada", "bob", "cyd", "dan", "eve", "fay", "gus")
 ENCODINGS = ("subrosa.v1.msgpack", "subrosa.v1.json")
 
@@ -56,16 +50,6 @@ class Run:
             self.all.say(first, "conversation.start", members=members, client_id=self.all.ident())
         await self.bench.rest()
 
-    async def step(self, data: bytes) -> None:
-        """Carry out one step."""
-        what = KINDS[data[0] % len(KINDS)]
-        if what is None:
-            return
-        self.resume_more()
-        commands = [Choice(*data[at : at + 4]) for at in range(4, STEP, 4)]
-        await what(self, data[1], data[2], data[3], commands)
-        await self.wait(data[1])
-
     async def wait(self, pace: int) -> None:
         """Until all is at rest, or until what was said is done, or hardly at all."""
         if pace % 4 < 2:
@@ -86,11 +70,6 @@ class Run:
         for one in phones:
             one.ask()
         return any(one.device.mirror.stale for one in phones)
-
-    def say_all(self, commands: list[Choice]) -> None:
-        """All these commands."""
-        for choice in commands:
-            self.all.command(choice)
 
     # Connections
 
@@ -162,169 +141,3 @@ class Run:
         while stale:
             await self.bench.rest()
             stale = self.ask()
-
-
-# Steps. Each takes its pace, its two choices and its commands.
-
-
-async def _burst(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """Several members say something at once."""
-    run.say_all(commands)
-
-
-async def _race(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """Somebody leaves or is removed while others, and they themselves, send; then comes back."""
-    talk = run.all.several(a)
-    here = run.all.live(*talk.roster) if talk is not None else []
-    victim = pick(b, here)
-    if talk is None or victim is None:
-        return
-    others = [one for one in here if one.member != victim.member]
-    remover = pick(b // 8, others)
-    if b & 64:
-        run.stall(victim)
-    for one in (victim, *others[:1]):
-        run.all.send(one, conversation=talk.id)
-    if b & 128 or remover is None:
-        run.all.say(victim, "conversation.leave", conversation=talk.id)
-    else:
-        run.all.say(remover, "conversation.remove", conversation=talk.id, member=victim.member)
-    run.bench.races.append(talk)
-    for one in (victim, *others[-1:]):
-        run.all.send(one, conversation=talk.id)
-    for one in others[:1]:
-        run.all.say(one, "typing.start", conversation=talk.id)
-    if b & 32:
-        run.cut(victim)
-        run.come_back(victim.device, a)
-    run.say_all(commands[:2])
-    await run.wait(pace)
-    if b & 64:
-        run.drain()
-    adder = pick(a, run.all.live(*talk.roster))
-    if adder is not None and b & 24:
-        run.all.say(adder, "conversation.add", conversation=talk.id, member=victim.member)
-        run.all.send(adder, conversation=talk.id)
-    run.say_all(commands[2:])
-
-
-async def _away(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """Devices are away while others write, edit and delete; they come back as these go on."""
-    one = pick(a, run.all.live())
-    if one is None:
-        return
-    gone = [one, *run.all.live()[b % 4 :: 4]]
-    for other in gone:
-        if b & 16:
-            run.stall(other)
-    run.say_all(commands[:1])
-    if b & 16:
-        await run.wait(pace)
-    for other in gone:
-        run.cut(other)
-    talks = [t for t in run.all.oracle.visible_talks(one.member) if one.member in t.roster]
-    for talk in talks[-3:]:
-        speaker = pick(a // 8, run.all.live(*talk.roster))
-        if speaker is not None:
-            run.all.send(speaker, conversation=talk.id)
-        for which in (a, b):
-            message = run.all.message(talk, which)
-            author = pick(b, run.all.live(message.sender)) if message is not None else None
-            if message is None or author is None:
-                continue
-            if which % 2:
-                run.all.edit(author, message)
-            else:
-                ident = message.now.map["message"]
-                run.all.say(author, "message.delete", message=ident)
-    run.say_all(commands[1:2])
-    await run.wait(pace)
-    run.say_all(commands[2:3])
-    for device in run.absent():
-        if device in [other.device for other in gone]:
-            run.come_back(device, b)
-    run.say_all(commands[3:])
-
-
-async def _stall(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """A client stops reading, and things go on."""
-    one = pick(a, run.all.live())
-    if one is not None:
-        run.stall(one)
-    run.say_all(commands)
-
-
-async def _drain(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """They read again, and things go on."""
-    run.say_all(commands[:2])
-    run.drain()
-    run.say_all(commands[2:])
-
-
-async def _cut(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """A connection is lost with what was just said over it."""
-    run.say_all(commands)
-    one = pick(a, run.all.live())
-    if one is not None:
-        run.cut(one)
-
-
-async def _back(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """Somebody comes back."""
-    device = pick(a, run.absent())
-    run.say_all(commands[:2])
-    if device is not None:
-        run.come_back(device, b)
-    run.say_all(commands[2:])
-
-
-async def _another(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """A member signs in on a device that knows nothing."""
-    if len(run.devices) < 2 * len(run.members):
-        member = run.members[a % len(run.members)]
-        device = Device(member, f"tab{len(run.devices)}", ENCODINGS[b % 2])
-        device.positions.clear()
-        run.devices.append(device)
-        run.connect(device)
-    run.say_all(commands)
-
-
-async def _revoke(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """A member's sessions are ended, or one device's, and the old token is tried again."""
-    one = pick(a, run.all.live())
-    if one is None:
-        return
-    device = {"device": one.device.name} if b % 2 else {}
-    run.say_all(commands[:2])
-    run.all.operate("session.revoke", member=one.member, **device)
-    run.say_all(commands[2:])
-    await run.bench.answers()
-    run.bench.log.append(f"{one.member}/{one.device.name}: connect with what was revoked")
-    run.bench.connect(one.device, used=one)
-    await run.bench.answers()
-    run.bench.pass_time(1)
-
-
-async def _clock(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """Time passes."""
-    await run.bench.answers()
-    run.bench.pass_time((a % 24) * MINUTE + b * 40)
-    run.say_all(commands)
-
-
-async def _fault(run: Run, pace: int, a: int, b: int, commands: list[Choice]) -> None:
-    """The bus repeats itself, a write fails, a topic is looked after."""
-    if a % 3 == 0:
-        run.bench.repeat_on_the_bus(b)
-    elif a % 3 == 1:
-        run.bench.spoil_a_write()
-    run.say_all(commands)
-    if a % 3 == 2:
-        await run.bench.node.hub.replays.compare_heads(run.bench.ms)
-
-
-Step = Callable[[Run, int, int, int, list[Choice]], Awaitable[None]]
-KINDS: list[Step | None] = [
-    None, *([_race] * 10), *([_away] * 10), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
-    _back, _another, _revoke, _clock, _fault,
-]  # fmt: skip

@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.property.bench import Bench
-from tests.property.program import STEP, Run
+from tests.property.program import Run
+from tests.property.steps import STEP, carry_out
 from tests.property.verdict import judge
 from tests.support.oracle_world import Rules
 
@@ -64,7 +65,7 @@ def explore(
         try:
             await run.begin()
             for step in program:
-                await run.step(step)
+                await carry_out(run, step)
             await judge(run)
             for given in (c.streams for c in bench.connections if c.streams is not None):
                 bench.counts["deliveries"] += given.events

@@ -54,10 +54,6 @@ class Speakers:
             and (not members or one.member in members)
         ]  # fmt: skip
 
-    def several(self, choice: int) -> Talk | None:
-        """A conversation of more than two."""
-        return pick(choice, [talk for talk in self.oracle.talks.values() if not talk.two])
-
     def talk(self, member: str, where: int) -> Talk | None:
         """Mostly one that they are in, sometimes one that they were in, or never."""
         seen = self.oracle.visible_talks(member)

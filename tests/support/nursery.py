@@ -28,6 +28,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = "TEST_IMPATIENT"
 START_S = 40.0
+RUN_S = 20.0
 MESSAGE = 65_536
 
 
@@ -89,7 +90,7 @@ class Child:
 
 
 class Nursery:
-    """The mother process; use it as a context. It ends with it, and its children are killed."""
+    """The mother process; use it as a context. At its end all that is left of its children is killed."""
 
     def __enter__(self) -> Self:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -98,6 +99,7 @@ class Nursery:
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 cwd=ROOT,
                 pass_fds=[theirs.fileno()],
+                start_new_session=True,
             )
         return self
 
@@ -124,11 +126,13 @@ class Nursery:
     async def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Run `subrosa` to its end: exit code, what it printed, what it complained of."""
         child = await self.start(*arguments, **environment)
-        async with asyncio.timeout(START_S):
-            out, err = await asyncio.gather(child.out.read(), child.err.read())
-            code = await child.wait()
-        child.close()
-        return code, out.decode(), err.decode()
+        try:
+            async with asyncio.timeout(RUN_S):
+                out, err = await asyncio.gather(child.out.read(), child.err.read())
+                return await child.wait(), out.decode(), err.decode()
+        finally:
+            await child.kill()
+            child.close()
 
     @asynccontextmanager
     async def serving(
@@ -153,8 +157,8 @@ def _mother(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as orders:
         while True:
             order, pipes, _, _ = socket.recv_fds(orders, MESSAGE, 3)
-            if not order:
-                return
+            if not order:  # whoever asked is gone, however that came: nothing is left behind
+                os.killpg(0, signal.SIGKILL)
             if os.fork() == 0:
                 orders.close()
                 _watch(json.loads(order), pipes)

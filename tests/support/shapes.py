@@ -12,7 +12,9 @@ from typing import Any, Final
 Shape = Any
 
 ERROR: Final = {"code": str, "message": str, "retryable": bool}
-SETTINGS: Final = dict.fromkeys(("receipts", "active_status", "inmail", "sponsored", "open_profile"), bool)
+SETTINGS: Final = dict.fromkeys(
+    ("receipts", "active_status", "inmail", "sponsored", "open_profile"), bool
+)
 PROFILE: Final = {"member": str, "name": str, "headline": str, "avatar": str}
 INVITATION: Final = {"invitation": str, "from": str, "to": str, "note": str, "sent_at": int}
 REACTIONS: Final = [{"emoji": str, "members": [str]}]

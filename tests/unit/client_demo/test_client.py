@@ -175,6 +175,27 @@ async def test_more_topics_than_fit_one_frame_are_resumed_in_several(server: Wir
 # --- pace --------------------------------------------------------------------------------------
 
 
+async def test_being_offline_is_said_once_with_the_reason(server: WireServer) -> None:
+    clock = PatientClock()
+    server.refuse_with = HTTPStatus.SERVICE_UNAVAILABLE
+    async with client(server, clock=clock, random=lambda: 0.5) as ada:
+        stream = Stream(ada)
+        assert "HTTP 503" in (await stream.next("client.offline")).data["reason"]
+        assert "HTTP 503" in ada.trouble
+        clock.move(await clock.asleep(0.25, 0.25))
+        wait_s = await clock.asleep(0.5, 0.5)
+        server.refuse_with = None
+        clock.move(wait_s)
+        session = await server.welcomed()
+        await stream.next("client.online")  # not a second "offline" for the second refusal
+        assert ada.trouble == ""
+        await stream.next("client.reset")
+        await session.close(4008, "")
+        assert (await stream.next("client.offline")).data == {"code": 4008, "reason": ""}
+        await clock.asleep(1, 1)
+        assert ada.trouble == "closed with 4008"
+
+
 async def test_reconnecting_backs_off_with_full_jitter(server: WireServer) -> None:
     clock = PatientClock()
     draws = iter([0.5] * 99)

@@ -112,7 +112,7 @@ def test_a_hostile_message_does_nothing_on_a_terminal(text: str) -> None:
         (CommandError("busy", ""), "busy"),
         (CommandError("internal", "", details={"ref": "r-17"}), "r-17"),
         (CommandError("novel", "words"), "novel: words"),
-        (NoAnswer(""), "no answer in time"),
+        (NoAnswer("ping had no answer"), "ping had no answer; it may"),
         (ConnectionLost(""), "connection was lost"),
         (SessionEnded(4508, "revoked"), "4508"),
         (OutboxFull(""), "not taken"),

@@ -255,9 +255,11 @@ def test_the_page_has_everything_under_an_anchor() -> None:
     assert {int(code) for code in re.findall(r"<td>(\d{4})</td>", closes)} == set(CLOSES)
 
 
-def test_the_page_tells_the_numbers_in_force() -> None:
-    text = make(Policy(rate_send=Rate(7.5, 91)))[""][1].decode()
-    assert "rate send: 91 at once, 7.5 a second" in text
+async def test_the_page_tells_the_numbers_in_force() -> None:
+    policy = Policy(rate_send=Rate(7.5, 91))
+    async with running_node(policy=policy) as server, httpx.AsyncClient() as http:
+        page = await http.get(f"{server.base}/docs")
+    assert "rate send: 91 at once, 7.5 a second" in page.text
 
 
 async def test_the_documents_are_served_under_the_strict_policy() -> None:
