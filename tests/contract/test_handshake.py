@@ -20,7 +20,7 @@ def port_of(server: Running) -> int:
     return httpx.URL(server.base).port or 0
 
 
-async def status_of(server: Running, subprotocol: str | None, **headers: str | None) -> int:
+async def status_of(server: Running, subprotocol: str | None, **headers: str) -> int:
     async with peer.connected(port_of(server)) as socket:
         await socket.send(peer.request(subprotocol, **headers))
         return (await socket.response())[0]

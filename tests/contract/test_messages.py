@@ -64,8 +64,10 @@ async def test_what_a_message_may_be() -> None:
             for change, field in (
                 ({"to": None}, "to"), ({"conversation": place}, "to"), ({"to": "ada"}, "to"),
                 ({"to": 1}, "to"), ({"body": None}, "body"), ({"body": 1}, "body"),
-                ({"body": ""}, "body"), ({"body": " \n\t"}, "body"), ({"body": "b" * 8_001}, "body"),
-                ({"client_id": None}, "client_id"), ({"client_id": ""}, "client_id"),
+                ({"body": ""}, "body"), ({"body": " \n\t"}, "body"),
+
+                ({"body": "b" * 8_001}, "body"), ({"client_id": None}, "client_id"),
+                ({"client_id": ""}, "client_id"),
                 ({"client_id": "c" * 65}, "client_id"), ({"client_id": "ä" * 33}, "client_id"),
                 ({"client_id": 1}, "client_id"), ({"subject": 1}, "subject"),
                 ({"subject": "s" * 201}, "subject"), ({"reply_to": 1}, "reply_to"),

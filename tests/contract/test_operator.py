@@ -136,7 +136,8 @@ async def test_a_batch_has_at_most_a_thousand() -> None:
         some = [*none, {"cmd": "member.put", "params": {"id": "m", "name": "M"}}]
         results = (await op.call("batch", commands=some))["results"]
         assert [one.get("error", {}).get("code") for one in results] == ["invalid"] * 999 + [None]
-        for wrong in ([*some, some[0]], {}, "x", None):
+        wrongs: tuple[object, ...] = ([*some, some[0]], {}, "x", None)
+        for wrong in wrongs:
             error = await refused(op, "batch", commands=wrong)
             assert (error["code"], error["field"]) == ("invalid", "commands")
 

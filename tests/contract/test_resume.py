@@ -322,7 +322,7 @@ async def test_what_is_deleted_while_its_reader_is_slow_is_not_told_any_more() -
                 await slow.frame()  # it has begun, and cannot go on before this one reads
                 for message in ids[250:]:
                     await ada.call("message.delete", message=message)
-                told = []
+                told: list[str] = []
                 while len(told) < 299:
                     _, payload = await slow.frame()
                     data = msgpack.unpackb(payload)["data"]

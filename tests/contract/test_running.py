@@ -271,9 +271,9 @@ async def test_demo_has_members_and_gives_their_tokens_on_loopback_alone(
             assert {c["kind"] for c in talks} == {"one_to_one", "several"}
             assert len((await ada.call("connection.list", limit=200))["members"]) >= 5
     async with nursery.serving(tmp_path / "plain") as (_, base):
-        answer = httpx.post(f"{base}/demo/token", json={"member": "ada"}, trust_env=False)
-        assert answer.status_code == 404
-        assert "token" not in answer.text
+        refused = httpx.post(f"{base}/demo/token", json={"member": "ada"}, trust_env=False)
+        assert refused.status_code == 404
+        assert "token" not in refused.text
 
 
 async def test_nothing_secret_is_in_the_log(nursery: Nursery, tmp_path: Path) -> None:

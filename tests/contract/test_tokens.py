@@ -224,7 +224,7 @@ async def test_with_a_public_key_somebody_else_signs(algorithm: str, tmp_path: P
         # The public key's text is no secret to sign with.
         text = Path(pem).read_text()
         forged = jwt.api_jws.PyJWS()
-        forged._algorithms["HS256"].prepare_key = lambda given: given
+        vars(forged._algorithms["HS256"])["prepare_key"] = lambda given: given
         confused = forged.encode(
             jwt.PyJWT()._encode_payload(claims()), text.encode(), algorithm="HS256"
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, AsyncIterator
+from typing import Any
 
 import msgpack
 
@@ -110,11 +110,11 @@ def of_conversations(scene: Scene) -> Iterator[Case]:
         ):  # fmt: skip
             yield cmd, {"conversation": place, **more}, why
     for why, place in never + closed:
-        for cmd, more in (
+        for cmd, rest in (
             ("conversation.add", {"member": "friend"}), ("conversation.leave", {}),
             ("conversation.remove", {"member": "friend"}), ("conversation.rename", {"title": "t"}),
         ):  # fmt: skip
-            yield cmd, {"conversation": place, **more}, why
+            yield cmd, {"conversation": place, **rest}, why
     for why, place in never + closed + parted:
         yield "message.send", {"conversation": place, "body": "x", "client_id": f"in {why}"}, why
         yield "typing.start", {"conversation": place}, why

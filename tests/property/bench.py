@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ def policy_of(rules: Rules, **more: Any) -> Policy:
 class Bench:
     """One node over many runs; `start` begins one with members of its own."""
 
-    def __init__(self, rules: Rules, **limits: Any) -> None:
+    def __init__(self, rules: Rules, limits: Mapping[str, int]) -> None:
         self.rules = rules
         self.counts: Counter[str] = Counter()
         self.ms = 1_750_000_000_000
@@ -138,6 +138,14 @@ class Bench:
         self._operator.clear()
         self.recent.clear()
         self.races.clear()
+
+    async def abandon(self) -> None:
+        """A run is over before its end: let what is under way come to nothing."""
+        for one in self.connections:
+            one.wire.cut()
+        while self.node.store.waiting or self._reading:
+            self._news.clear()
+            await self._news.wait()
 
     # What goes wrong
 

@@ -13,7 +13,7 @@ import itertools
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -48,11 +48,11 @@ programs = st.lists(steps, min_size=STEPS, max_size=STEPS)
 def explore(
     rules: Rules,
     examples: int,
+    limits: Mapping[str, int],
     bug: Callable[[], AbstractContextManager[object]] = nullcontext,
-    **limits: int,
 ) -> Counter[str]:
     """Carry out so many programs; answers what was exercised. Raises what was found."""
-    bench = Bench(rules, **limits)
+    bench = Bench(rules, limits)
     numbers = itertools.count(1)
     phases = [Phase.generate, *([Phase.shrink] if SHRINK else [])]
 
@@ -73,6 +73,8 @@ def explore(
         except BaseException as failure:
             failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
             found.append(failure)
+            bench.wrong(failure)
+            await bench.abandon()
             raise
 
     with (

@@ -266,6 +266,6 @@ async def _fault(run: Run, step: Step) -> None:
 
 
 KINDS: list[Callable[[Run, Step], Awaitable[None]] | None] = [
-    None, *([_race] * 11), *([_away] * 9), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
+    None, *([_race] * 9), *([_away] * 11), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
     _back, _another, _revoke, _quiet, _clock, _fault,
 ]  # fmt: skip

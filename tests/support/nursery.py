@@ -90,7 +90,7 @@ class Child:
 
 
 class Nursery:
-    """The mother process; use it as a context. At its end all that is left of its children is killed."""
+    """The mother process, as a context; at its end whatever is left of its children is killed."""
 
     def __enter__(self) -> Self:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -197,7 +197,7 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
         if IMPATIENT in os.environ:
             _be_impatient()
         code = _main()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - a child tells all before it exits
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -217,11 +217,10 @@ def _main() -> int:
 def _be_impatient() -> None:
     """What takes 5, 10 and 20 seconds takes one or two."""
     from server.realtime import heartbeat
-    from server.web import serving
+    from server.web import endpoint, serving
 
-    heartbeat.CONNECT_S = 1
-    limits = functools.partial(serving.Limits, close_s=0.5, request_s=1.0)
-    serving.Limits = limits  # type: ignore[misc, assignment]
+    heartbeat.CONNECT_S = 2
+    vars(serving)["Limits"] = functools.partial(endpoint.Limits, close_s=0.5, request_s=1.0)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,30 @@ Used by tests of bad input; the connection itself is `peer`'s.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
 
-from tests.support.peer import BINARY, CLOSE, TEXT, Peer, connected, frame, open_websocket
+from tests.support.peer import (
+    BINARY,
+    CLOSE,
+    PING,
+    TEXT,
+    Peer,
+    connected,
+    frame,
+    open_websocket,
+)
 
 JSON = "subrosa.v1.json"
 MSGPACK = "subrosa.v1.msgpack"
+CONTINUED, LAST = 0x00, 0x80
+"""First bytes of a fragment in the middle, and of a message's last."""
 
 
 @dataclass
@@ -36,7 +48,7 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
 
-Deed = Callable[[Target], Awaitable[None]]
+Deed = Callable[[Target], Coroutine[Any, Any, None]]
 
 
 def packed(subprotocol: str, value: Any) -> bytes:
@@ -47,8 +59,10 @@ def packed(subprotocol: str, value: Any) -> bytes:
 
 
 async def told(peer: Peer) -> dict[str, Any]:
-    """The next message of the server as a map."""
+    """The next message of the server as a map; its pings are passed over."""
     first, payload = await peer.frame()
+    while first == PING:
+        first, payload = await peer.frame()
     assert first in (TEXT, BINARY), (hex(first), payload)
     value: dict[str, Any] = json.loads(payload) if first == TEXT else msgpack.unpackb(payload)
     return value
@@ -112,7 +126,9 @@ def stranger_told_off(
     return deed
 
 
-def turned_away(member: str, code: int, *, subprotocol: str = MSGPACK, answers: bool = True) -> Deed:
+def turned_away(
+    member: str, code: int, *, subprotocol: str = MSGPACK, answers: bool = True
+) -> Deed:
     """A connect with a token (of a member, or as it is) that is refused, and a close code."""
 
     async def deed(target: Target) -> None:
@@ -202,3 +218,88 @@ def posts(
             assert (error["code"], error.get("field")) == (code, told_field), said
 
     return deed
+
+
+# Deeds that take more than bytes.
+
+
+async def floods_with_commands(target: Target) -> None:
+    async with session(target, MSGPACK) as peer:
+        one = {"id": 1, "cmd": "typing.start", "params": {"conversation": target.conversation}}
+        await peer.send(packed(MSGPACK, one) * 300)
+        await ended(peer, 4013)
+
+
+async def floods_with_pings(target: Target) -> None:
+    async with session(target, MSGPACK) as peer:
+        with contextlib.suppress(ConnectionError):
+            await peer.send(frame(PING, b"x" * 125) * 5_000)
+        assert (await peer.closed_with())[0] == 4013
+
+
+async def never_ends_a_message(target: Target) -> None:
+    async with session(target, MSGPACK) as peer:
+        with contextlib.suppress(ConnectionError):
+            await peer.send(frame(0x02, b"x"), frame(CONTINUED) * 20_000)
+        assert (await peer.closed_with())[0] == 1009
+
+
+async def asks_and_never_reads(target: Target) -> None:
+    async with session(target, MSGPACK, receive_buffer=4096) as peer:
+        ping = packed(MSGPACK, {"id": "i" * 64, "cmd": "ping"})
+        with contextlib.suppress(ConnectionError):
+            await peer.send(ping * 40_000)
+        await peer.gone()
+
+
+async def is_sent_much_and_never_reads(target: Target) -> None:
+    async with (
+        session(target, MSGPACK, "deaf", receive_buffer=4096) as deaf,
+        session(target, MSGPACK, "loud") as loud,
+    ):
+        for number in range(25):
+            params = {
+                "to": "deaf",
+                "body": "\U0001f600" * 8_000,
+                "client_id": f"{id(deaf)}.{number}",
+            }
+            await loud.send(packed(MSGPACK, {"id": 1, "cmd": "message.send", "params": params}))
+            assert "result" in await answer(loud)
+        await deaf.gone()
+
+
+async def vanishes_in_a_frame(target: Target) -> None:
+    async with session(target, MSGPACK) as peer:
+        await peer.send(frame(BINARY, b"half a message")[:-3])
+        peer.reset()
+
+
+async def stops_in_a_frame(target: Target) -> None:
+    async with session(target, MSGPACK) as peer:
+        await peer.send(frame(BINARY, b"half a message")[:-3])
+        peer.half_close()
+        await peer.gone()
+
+
+async def never_connects(target: Target) -> None:
+    async with open_websocket(target.port, JSON) as peer:
+        await ended(peer, 4502)
+
+
+async def never_connects_but_pings(target: Target) -> None:
+    async with open_websocket(target.port, JSON) as peer:
+        await peer.send(frame(PING, b"here"))
+        await ended(peer, 4502)
+
+
+async def connects_again_and_again(target: Target) -> None:
+    """One member's sockets, opened and dropped without a word of goodbye."""
+    for _ in range(20):
+        async with session(target, MSGPACK):
+            pass
+
+
+async def opens_and_drops(target: Target) -> None:
+    for _ in range(50):
+        async with connected(target.port) as peer:
+            peer.reset()

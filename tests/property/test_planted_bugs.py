@@ -1,0 +1,50 @@
+"""The checker finds what it is for: with each of these bugs in the product, a run fails.
+
+The same rules and seed find nothing without the bug: that is the test beside this one.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.property import planted
+from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
+from tests.support.oracle_world import Disagreement
+
+EXAMPLES = 12  # at most: a run ends with its first failure
+BUGS = {
+    planted.acknowledge_before_commit: "has come to|was answered",
+    planted.decide_outside_the_transaction: "not Answer|should have made|the server logged",
+    planted.attach_before_the_roster_is_passed: "out of order",
+    planted.no_dedupe: "not theirs|not Answer|out of order",
+    planted.no_dedupe_of_events: "out of order",
+    planted.replay_of_deleted_text: "never true since",
+    planted.buffer_not_dropped_on_removal: "after their access had ended",
+    planted.buffer_not_dropped_on_revocation: "was revoked, then given",
+    planted.fence_applied_after_the_answer: "was revoked|may pass no more|still connected",
+    planted.signals_ignore_the_senders_switch: "a signal that was never for them",
+    planted.signals_ignore_the_receivers_switch: "a signal that was never for them",
+    planted.as_of_ignored: "was answered|never true since",
+    planted.resume_without_rights: "not theirs to see",
+    planted.blocks_are_forgotten: "not Answer",
+    planted.a_gap_stays_open: "out of order|has come to",
+    planted.private_reading_is_shown: "a signal that was never for them|was answered",
+}
+FROM_JOINING = {
+    planted.newcomers_see_all: "not Answer|not theirs to see|was answered|was given",
+    planted.resume_from_anywhere: "reset",
+}
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_found(bug: planted.Plant) -> None:
+    with pytest.raises(Disagreement, match=re.compile(BUGS[bug], re.DOTALL)):
+        explore(SHIPPED, EXAMPLES, {}, bug)
+
+
+@pytest.mark.parametrize("bug", FROM_JOINING, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_of_another_policy_is_found(bug: planted.Plant) -> None:
+    with pytest.raises(Disagreement, match=re.compile(FROM_JOINING[bug], re.DOTALL)):
+        explore(TIGHT, EXAMPLES, SMALL_BUFFERS, bug)
