@@ -112,10 +112,12 @@ Verb = Callable[[Speakers, Connection, Choice], None]
 def _send(all_: Speakers, me: Connection, choice: Choice) -> None:
     talk = all_.talk(me.member, choice.where)
     more: Map = {}
-    if choice.which % 8 == 7 and (answered := all_.message(talk, choice.which // 8)):
+    if choice.which & 1 and (answered := all_.message(talk, choice.which // 8)):
         more["reply_to"] = answered.now.map["message"]
-    if choice.which % 8 == 6:
+    if choice.which & 2:
         more["mentions"] = all_.members[: choice.which // 32]
+    if choice.which & 4:
+        more["subject"] = f"canary-{all_.ident()}-"
     if talk is not None:
         all_.send(me, conversation=talk.id, **more)
 

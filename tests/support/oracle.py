@@ -50,7 +50,8 @@ class Oracle(Members):
 
     def _message_send(
         self, me: str, body: str, client_id: str, to: str | None = None,
-        conversation: str | None = None, reply_to: str | None = None, mentions: Any = (),
+        conversation: str | None = None, subject: str = "", reply_to: str | None = None,
+        mentions: Any = (),
     ) -> Map:  # fmt: skip
         if (to is None) == (conversation is None):
             raise No("invalid")
@@ -74,6 +75,8 @@ class Oracle(Members):
             "conversation": talk.id, "message": ident, "seq": len(talk.messages) + 1, "sender": me,
             "kind": "direct", "body": body, "client_id": client_id, "sent_at": self.ms, "rev": 0,
         }  # fmt: skip
+        if subject:
+            data["subject"] = subject
         if reply_to is not None:
             data["reply_to"] = reply_to
         if named := [one for one in dict.fromkeys(mentions) if one in talk.roster]:

@@ -27,7 +27,9 @@ class History:
     """A conversation that things happen in, and at which positions the member was there."""
 
     policy: Policy
-    row: Conversation = Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, 1)
+    row: Conversation = field(
+        default_factory=lambda: Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, 1)
+    )
     part: Participant | None = None
     pos: int = 0
     here: bool = False
