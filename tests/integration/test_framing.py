@@ -166,7 +166,9 @@ async def test_a_flood_is_cut_off_and_nobody_else_waits(flood: bytes, code: int)
         for number in range(100):
             await site.bystander.echo(b"meanwhile %d" % number)
 
-        assert (await peer.closed_with())[0] == code
+        # Who goes on pouring may be reset by the kernel before it has read why.
+        with contextlib.suppress(ConnectionResetError):
+            assert (await peer.closed_with())[0] == code
         await site.latest().gone.wait()
         assert site.latest().signs_of_life < 100
         await pouring
