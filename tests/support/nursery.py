@@ -215,12 +215,12 @@ def _main() -> int:
 
 
 def _be_impatient() -> None:
-    """What takes 5, 10 and 20 seconds takes one or two."""
+    """What takes 5, 10 and 20 seconds takes one to three."""
     from server.realtime import heartbeat
     from server.web import endpoint, serving
 
-    heartbeat.CONNECT_S = 2
-    vars(serving)["Limits"] = functools.partial(endpoint.Limits, close_s=0.5, request_s=1.0)
+    heartbeat.CONNECT_S = 3
+    vars(serving)["Limits"] = functools.partial(endpoint.Limits, close_s=1.0, request_s=2.0)
 
 
 if __name__ == "__main__":

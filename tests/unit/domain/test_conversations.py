@@ -17,6 +17,7 @@ MEMBER = 7
 FULL = DEFAULT
 FROM_JOINING = replace(DEFAULT, visible_to_newcomers="from_joining")
 TWO = Conversation(1, conversations.ONE_TO_ONE, 0, 7, 8, 0, 7, seq=3)
+SEVERAL = Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, 1)
 
 policies = st.sampled_from([FULL, FROM_JOINING])
 histories = st.lists(st.sampled_from(["message", "other", "join", "leave"]), max_size=40)
