@@ -20,7 +20,7 @@ import msgspec
 from server.commands.snapshot import Snapshot
 from server.realtime import log_pages
 from server.realtime.log_pages import Page
-from server.realtime.session import Session
+from server.realtime.session import Attachment, Session
 from server.realtime.topics import LiveTopic
 
 if TYPE_CHECKING:
@@ -43,13 +43,20 @@ class Past(msgspec.Struct):
     over: bool = False
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """A topic that a session holds, and the hold: with another one it is another's to give."""
+
+    live: LiveTopic
+    held: Attachment
+
+
 class Replays:
     """The reading side of one hub. `ask` is set once the store is open."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._tasks: set[asyncio.Task[None]] = set()
-        self._todo: dict[Session, deque[LiveTopic | Past]] = {}
+        self._todo: dict[Session, deque[Missed | Past]] = {}
         self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
         self._unhealed: set[str] = set()
         self.ask: Ask | None = None
@@ -77,7 +84,7 @@ class Replays:
     def resume(self, session: Session, live: LiveTopic) -> None:
         """Give a session what it missed of a topic that it holds, then let it join."""
         live.followers += 1
-        self._add(session, live)
+        self._add(session, Missed(live, session.topics[live.name]))
 
     def past(self, session: Session, topic: str, pos: int, last: int) -> None:
         """Give a session what it missed of a topic that the member has lost."""
@@ -89,7 +96,7 @@ class Replays:
             if isinstance(what, Past) and what.topic == topic:
                 what.over = True
 
-    def _add(self, session: Session, what: LiveTopic | Past) -> None:
+    def _add(self, session: Session, what: Missed | Past) -> None:
         todo = self._todo.get(session)
         if todo is not None:
             todo.append(what)
@@ -115,14 +122,14 @@ class Replays:
             for what in todo:
                 self._leave(what)
 
-    def _leave(self, what: LiveTopic | Past) -> None:
-        if isinstance(what, LiveTopic):
-            what.followers -= 1
-            self._hub.forget_if_deserted(what)
+    def _leave(self, what: Missed | Past) -> None:
+        if isinstance(what, Missed):
+            what.live.followers -= 1
+            self._hub.forget_if_deserted(what.live)
 
-    async def _resume(self, session: Session, live: LiveTopic) -> None:
-        held = session.topics.get(live.name)
-        while held is not None and not session.ended:
+    async def _resume(self, session: Session, missed: Missed) -> None:
+        live, held = missed.live, missed.held
+        while session.topics.get(live.name) is held and not session.ended:
             page: Page = await self._ask(
                 log_pages.seen_by(session.audience.member, live.name, held.pos)
             )
@@ -146,8 +153,6 @@ class Replays:
                 if not page.more and self._hub.join(session, live):
                     return
             await session.drained()
-            if session.topics.get(live.name) is not held:
-                return
 
     async def _past(self, session: Session, past: Past) -> None:
         pos = past.pos

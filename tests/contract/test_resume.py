@@ -104,7 +104,7 @@ async def test_topics_that_are_not_named_or_not_ones_own_are_not_resumed() -> No
             assert first["reset"] == ["member:eve"]
             await eve.call("ping")
             assert eve.events == []
-            assert b"m0" not in eve.bytes
+            assert b"\xa2m0" not in eve.bytes  # as a text: two letters may be in any id
 
 
 async def test_the_last_5000_events_can_be_resumed() -> None:
@@ -198,7 +198,7 @@ async def test_who_was_removed_meanwhile_gets_what_was_theirs_and_nothing_after(
                 left = await grace.event("conversation.left")
                 assert left["data"] == {"conversation": place, "topic": topic, "pos": 3}
                 await grace.call("ping")
-                assert b"m3" not in grace.bytes
+                assert b"\xa2m3" not in grace.bytes
                 assert b"hidden" not in grace.bytes
                 assert grace.positions[topic] == 3
 
@@ -221,7 +221,7 @@ async def test_events_are_built_from_the_messages_as_they_are_now() -> None:
                 assert edited["data"] == created[0]
                 assert (await grace.event("message.deleted"))["data"] == created[1]
                 assert (await grace.event("message.reacted"))["data"]["emojis"] == ["👍"]
-                assert b"m1" not in grace.bytes
+                assert b"\xa2m1" not in grace.bytes
 
 
 async def resume_in_parts(server: Running, ada: CarefulPeer, first: dict[str, Any]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from server.web.uvicorn_protocol import WebSocketProtocol
+from tests.faults.wires import Handed
 from tests.support.bounded import bound
 from tests.support.nursery import Nursery
 
@@ -18,6 +21,20 @@ def nursery() -> Iterator[Nursery]:
     """Forks the command line as processes of their own."""
     with Nursery() as mother:
         yield mother
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> Handed:
+    """Watches every wire's `write`."""
+    seen = Handed()
+    write = WebSocketProtocol.write
+
+    def watched(self: WebSocketProtocol, frames: Any) -> None:
+        seen.log.append((self, b"".join(frames)))
+        write(self, frames)
+
+    monkeypatch.setattr(WebSocketProtocol, "write", watched)
+    return seen
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

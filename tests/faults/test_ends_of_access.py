@@ -9,16 +9,14 @@ even what had been waiting for a full one. What is handed over is seen at the wi
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Subprotocol
 
 from server.web.uvicorn_protocol import WebSocketProtocol
+from tests.faults.wires import Deaf, Handed, deaf
 from tests.support.peer_client import Peer, Refusal
 from tests.support.running import Running, running_node
 from tests.support.waiting import until
@@ -29,63 +27,6 @@ WINDOW = 8
 LOAD = 150  # messages delivered before the change, so that it comes into the midst of them
 GONE = "connection.removed"
 BODY = "x" * 2_000  # fills a socket that nobody reads within a second
-
-
-class Handed:
-    """Everything given to any wire, in order, with room for marks in between."""
-
-    def __init__(self) -> None:
-        self.log: list[tuple[WebSocketProtocol, bytes]] = []
-
-    def since(self, mark: int, wires: set[WebSocketProtocol]) -> bytes:
-        """What these wires were given since a mark."""
-        return b"".join(data for wire, data in self.log[mark:] if wire in wires)
-
-
-@pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> Handed:
-    """Watches every wire's `write`."""
-    seen = Handed()
-    write = WebSocketProtocol.write
-
-    def watched(self: WebSocketProtocol, frames: Any) -> None:
-        seen.log.append((self, b"".join(frames)))
-        write(self, frames)
-
-    monkeypatch.setattr(WebSocketProtocol, "write", watched)
-    return seen
-
-
-class Deaf:
-    """A session whose client connects, then reads nothing until it is told to."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-
-    async def read_all(self) -> list[dict[str, Any]]:
-        """Every event that was in the socket; it is closed by then, or answers a ping."""
-        events = []
-        await self._socket.send('{"id": 9, "cmd": "ping"}')
-        async for message in self._socket:
-            frame = json.loads(message)
-            if frame.get("id") == 9:
-                break
-            if "event" in frame:
-                events.append(frame)
-        return events
-
-
-@asynccontextmanager
-async def deaf(server: Running, member: str) -> AsyncIterator[Deaf]:
-    """A session of this member that does not read."""
-    async with connect(
-        server.ws, subprotocols=[Subprotocol("subrosa.v1.json")], compression=None, max_queue=1,
-        ping_interval=None, proxy=None,
-    ) as socket:  # fmt: skip
-        params = {"token": server.token(member), "device": "deaf"}
-        await socket.send(json.dumps({"id": 1, "cmd": "connect", "params": params}))
-        assert "result" in json.loads(await socket.recv())
-        yield Deaf(socket)
 
 
 class Stage:

@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from server.app import run_commands
 from server.settings import Settings
 from server.web.tokens import Tokens
+from tests.support.nursery import PLANTED, Child, Nursery
 from tests.support.peer_client import Peer
-from tests.support.running import Process
 from tests.support.waiting import until
 
 KILLS = 20
@@ -36,6 +36,8 @@ class Stream:
         self.next = 0
         self.unanswered: list[int] = []
         self.acknowledged: set[int] = set()
+        self.again = 0  # sent again after a kill, and of those already stored
+        self.duplicates = 0
         self.arrived: list[tuple[int, int]] = []  # position, number of the message
         self.pos = 0
         self.conversation = ""
@@ -43,6 +45,7 @@ class Stream:
     async def send(self, peer: Peer) -> None:
         """Send again what was not answered, then on and on, until the connection breaks."""
         again, self.unanswered = self.unanswered, []
+        self.again += len(again)
         waiting: list[tuple[int, asyncio.Future[dict[str, Any]]]] = []
         try:
             while True:
@@ -78,6 +81,7 @@ class Stream:
         frame = await answer
         assert "result" in frame, frame
         self.conversation = frame["result"]["conversation"]
+        self.duplicates += frame["result"]["duplicate"]
         self.acknowledged.add(number)
         self.unanswered.remove(number)
 
@@ -94,17 +98,35 @@ class Stream:
 
 
 class House:
-    """The server's process over one directory, and tokens signed with its key."""
+    """The server's processes over one directory, and tokens signed with its key."""
 
-    def __init__(self, data: Path) -> None:
-        self.process = Process(data, SUBROSA_RATE_LIMITS="off", SUBROSA_LOG_LEVEL="error")
+    def __init__(self, nursery: Nursery, data: Path, **environment: str) -> None:
+        self._nursery = nursery
+        self.environment = environment
+        self._data = data
         key = (data / "signing.key").read_text().strip()
         self._tokens = Tokens.signing(key, time.time)
+        self._child: Child | None = None
+        self._url = ""
+
+    async def start(self) -> None:
+        """Start the next one."""
+        self._child = await self._nursery.start(
+            "serve", "--port", "0", "--data", str(self._data),
+            SUBROSA_RATE_LIMITS="off", SUBROSA_LOG_LEVEL="error", **self.environment,
+        )  # fmt: skip
+        self._url = (await self._child.address()).replace("http", "ws") + "/ws"
+
+    async def kill(self) -> None:
+        """Kill the one there is."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.kill()
+            child.close()
 
     async def peer(self, member: str, **resume: Any) -> tuple[Peer, dict[str, Any]]:
         """A connected client of this member."""
-        url = self.process.base.replace("http", "ws") + "/ws"
-        peer = Peer(url, self._tokens.issue(member, 3600))
+        peer = Peer(self._url, self._tokens.issue(member, 3600))
         await peer.__aenter__()
         return peer, await peer.connect(**resume)
 
@@ -120,7 +142,7 @@ async def _provision(data: Path, streams: list[Stream]) -> None:
 
 async def _one_life(house: House, streams: list[Stream], more: int) -> None:
     """Serve, resume, send, and be killed once so many more have been acknowledged."""
-    await house.process.start()
+    await house.start()
     peers: list[Peer] = []
     before = sum(len(stream.acknowledged) for stream in streams)
     async with asyncio.TaskGroup() as group:
@@ -133,23 +155,23 @@ async def _one_life(house: House, streams: list[Stream], more: int) -> None:
             group.create_task(stream.receive(receiver))
             group.create_task(stream.send(sender))
         await until(lambda: sum(len(s.acknowledged) for s in streams) >= before + more)
-        await house.process.kill()
+        await house.kill()
     for peer in peers:
         await peer.__aexit__(None, None, None)
 
 
-@pytest.mark.timeout(150)
-async def test_what_was_acknowledged_survives_twenty_kills(tmp_path: Path) -> None:
+async def _lives(house: House, data: Path, kills: int) -> list[Stream]:
+    """So many lives and kills of a server, and one more life in which all is looked at."""
     streams = [Stream(number) for number in range(STREAMS)]
-    await _provision(tmp_path, streams)
+    await _provision(data, streams)
     for stream in streams:
         stream.pos = 1  # the connection's own event
-    house = House(tmp_path)
     chance = random.Random(SEED)
     try:
-        for _ in range(KILLS):
+        for _ in range(kills):
             await _one_life(house, streams, chance.randint(20, 400))
-        await house.process.start()
+        house.environment = {}  # whatever was planted, it is looked at by the server as it is
+        await house.start()
         for stream in streams:
             sender, _ = await house.peer(stream.sender)
             await stream.finish(sender)
@@ -161,8 +183,33 @@ async def test_what_was_acknowledged_survives_twenty_kills(tmp_path: Path) -> No
             for ended in (peer, sender):
                 await ended.__aexit__(None, None, None)
     finally:
-        await house.process.kill()
-    print(f"{KILLS} kills, {sum(len(s.acknowledged) for s in streams)} acknowledged, none lost")
+        await house.kill()
+    return streams
+
+
+@pytest.mark.timeout(90)
+async def test_what_was_acknowledged_survives_twenty_kills(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    await nursery.run("token", "x", "--data", str(tmp_path))  # makes the keys
+    streams = await _lives(House(nursery, tmp_path), tmp_path, KILLS)
+    acknowledged = sum(len(stream.acknowledged) for stream in streams)
+    again = sum(stream.again for stream in streams)
+    assert again > KILLS  # they were killed in the midst of it
+    duplicates = sum(stream.duplicates for stream in streams)
+    print(
+        f"{KILLS} kills, {acknowledged} acknowledged, none lost or doubled; {again} sent again, "
+        f"{duplicates} of which were stored already"
+    )
+
+
+async def test_a_server_that_answers_before_it_commits_is_found_out(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    await nursery.run("token", "x", "--data", str(tmp_path))
+    house = House(nursery, tmp_path, **{PLANTED: "late commits"})
+    with pytest.raises((AssertionError, BaseExceptionGroup)):
+        await _lives(house, tmp_path, 2)
 
 
 async def _check(stream: Stream, peer: Peer) -> None:

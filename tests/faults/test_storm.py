@@ -2,7 +2,7 @@
 
 Nobody waits for anybody: every client opens its socket at the same moment. Each gets its connect's
 result, each gets what is then said to a conversation of 50 exactly once, and when all have gone
-the server holds none of them.
+the server holds none of them. Then all of them are cut off, and are back at once to go on.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import resource
 import time
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,16 @@ async def populate(operator: HttpPeer) -> dict[str, str]:
     return {m: one["result"]["token"] for m, one in zip(MEMBERS, issued, strict=True)}
 
 
-async def get_in(stack: AsyncExitStack, port: int, token: str) -> tuple[Peer, dict[str, Any]]:
+async def get_in(
+    stack: AsyncExitStack, port: int, token: str, resume: dict[str, int] | None = None
+) -> tuple[Peer, dict[str, Any]]:
     """Open a socket and connect; answers the result too."""
     peer = await stack.enter_async_context(connected(port))
     await peer.upgrade(MSGPACK)
-    await peer.send(packed(MSGPACK, connect(token)))
+    first = connect(token)
+    if resume is not None:
+        first["params"]["resume"] = resume
+    await peer.send(packed(MSGPACK, first))
     answer = await told(peer)
     assert "result" in answer, answer
     return peer, answer["result"]
@@ -65,6 +71,16 @@ async def heard(peer: Peer, pos: int) -> list[str]:
     await peer.send(packed(MSGPACK, {"id": "last", "cmd": "ping"}))
     bodies: list[str] = []
     while (frame := await told(peer)).get("id") != "last":
+        assert (frame["event"], frame["pos"]) == ("message.created", pos + 1 + len(bodies))
+        bodies.append(frame["data"]["body"])
+    return bodies
+
+
+async def until_said(peer: Peer, pos: int, count: int) -> list[str]:
+    """The next messages, seen to be dense from behind `pos`."""
+    bodies: list[str] = []
+    while len(bodies) < count:
+        frame = await told(peer)
         assert (frame["event"], frame["pos"]) == ("message.created", pos + 1 + len(bodies))
         bodies.append(frame["data"]["body"])
     return bodies
@@ -85,43 +101,103 @@ async def sessions(base: str) -> int:
     return int(float(line.split()[1]))
 
 
-@pytest.mark.timeout(60)
-async def test_two_thousand_connect_at_once_hear_everything_once_and_go(
-    nursery: Nursery, tmp_path: Path
-) -> None:
-    policy = tmp_path / "policy.toml"
-    policy.write_text("sessions_per_member = 300\n")
-    environment = {"SUBROSA_POLICY": str(policy), "SUBROSA_RATE_LIMITS": "off"}
-    data = tmp_path / "data"
-    async with nursery.serving(data, **environment) as (_, base), AsyncExitStack() as stack:
+@dataclass
+class Storm:
+    """The server, the members' tokens, and somebody who speaks to all of them."""
+
+    base: str
+    tokens: dict[str, str]
+    speaker: HttpPeer
+    place: str
+
+    @property
+    def topic(self) -> str:
+        return f"conversation:{self.place}"
+
+    @property
+    def port(self) -> int:
+        return int(self.base.rpartition(":")[2])
+
+    async def say(self, *bodies: str) -> None:
+        for body in bodies:
+            await self.speaker.call(
+                "message.send", conversation=self.place, body=body, client_id=body
+            )
+
+    async def all_in(self, stack: AsyncExitStack) -> list[tuple[Peer, dict[str, Any]]]:
+        """Everybody at the same moment; `SESSIONS` of each member."""
+        every = [self.tokens[m] for _ in range(SESSIONS) for m in MEMBERS]
+        return await asyncio.gather(*(get_in(stack, self.port, token) for token in every))
+
+
+@asynccontextmanager
+async def storm(nursery: Nursery, directory: Path) -> AsyncIterator[Storm]:
+    """A server with its members in one conversation."""
+    data = directory / "data"
+    async with nursery.serving(data, SUBROSA_RATE_LIMITS="off") as (_, base):
         key = (data / "admin.key").read_text().strip()
         async with HttpPeer(base, key=key) as operator:
             tokens = await populate(operator)
         async with HttpPeer(base, tokens[MEMBERS[0]]) as speaker:
             started = await speaker.call("conversation.start", members=MEMBERS[1:], title="Storm")
-            place = started["conversation"]
-            topic = f"conversation:{place}"
-            port = int(base.rpartition(":")[2])
+            yield Storm(base, tokens, speaker, started["conversation"])
 
-            began = time.monotonic()
-            got_in = await asyncio.gather(
-                *(get_in(stack, port, tokens[m]) for _ in range(SESSIONS) for m in MEMBERS)
+
+@pytest.mark.timeout(60)
+async def test_two_thousand_connect_at_once_hear_everything_once_and_go(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    async with storm(nursery, tmp_path) as of, AsyncExitStack() as stack:
+        began = time.monotonic()
+        got_in = await of.all_in(stack)
+        connected_s = time.monotonic() - began
+        assert len({result["session"] for _, result in got_in}) == len(MEMBERS) * SESSIONS
+        assert await sessions(of.base) == len(MEMBERS) * SESSIONS
+
+        began = time.monotonic()
+        await of.say("to all", "sentinel")
+        bodies = await asyncio.gather(
+            *(heard(peer, result["topics"][of.topic]) for peer, result in got_in)
+        )
+        heard_s = time.monotonic() - began
+        assert bodies == [["to all", "sentinel"]] * len(got_in)
+
+        await asyncio.gather(*(leave(peer) for peer, _ in got_in))
+        async with asyncio.timeout(10):
+            while await sessions(of.base) > 0:
+                pass
+    print(f"{len(got_in)} sessions connected in {connected_s:.1f} s, heard in {heard_s:.1f} s")
+
+
+@pytest.mark.timeout(60)
+async def test_two_thousand_are_cut_off_and_back_at_once_and_miss_nothing(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    async with storm(nursery, tmp_path) as of, AsyncExitStack() as stack:
+        got_in = await of.all_in(stack)
+        for peer, _ in got_in:
+            peer.reset()
+        missed = [f"missed {number}" for number in range(5)]
+        await of.say(*missed)
+
+        began = time.monotonic()
+        back = await asyncio.gather(
+            *(
+                get_in(stack, of.port, of.tokens[result["member"]], result["topics"])
+                for _, result in got_in
             )
-            connected_s = time.monotonic() - began
-            assert len({result["session"] for _, result in got_in}) == len(MEMBERS) * SESSIONS
-            assert await sessions(base) == len(MEMBERS) * SESSIONS
-
-            began = time.monotonic()
-            for body in ("to all", "sentinel"):
-                await speaker.call("message.send", conversation=place, body=body, client_id=body)
-            bodies = await asyncio.gather(
-                *(heard(peer, result["topics"][topic]) for peer, result in got_in)
+        )
+        assert all(result["reset"] == [] for _, result in back)
+        places = [result["topics"][of.topic] for _, result in got_in]
+        told = await asyncio.gather(
+            *(
+                until_said(peer, pos, len(missed))
+                for (peer, _), pos in zip(back, places, strict=True)
             )
-            heard_s = time.monotonic() - began
-            assert bodies == [["to all", "sentinel"]] * len(got_in)
-
-            await asyncio.gather(*(leave(peer) for peer, _ in got_in))
-            async with asyncio.timeout(10):
-                while await sessions(base) > 0:
-                    pass
-        print(f"{len(got_in)} sessions connected in {connected_s:.1f} s, heard in {heard_s:.1f} s")
+        )
+        back_s = time.monotonic() - began
+        assert told == [missed] * len(back)
+        await of.say("live again")
+        live = await asyncio.gather(*(until_said(p, places[0] + 5, 1) for p, _ in back))
+        assert live == [["live again"]] * len(back)
+    print(f"{len(back)} sessions back and up to date in {back_s:.1f} s")

@@ -101,6 +101,8 @@ class Bench:
         self._tokens = 0
         self._reading = 0
         self._news = asyncio.Event()
+        self.gate = asyncio.Event()  # while it is closed, who catches up has to wait
+        self.gate.set()
         self._spoilt = False
         self._calls: Sequence[Call] = []
         self._one_by_one: deque[Sequence[Call]] = deque(maxlen=8)
@@ -117,7 +119,8 @@ class Bench:
         tokens = Tokens.signing(KEY, lambda: self.ms / 1000)
         self.node.tokens = self.node.dispatcher.tokens = tokens
         self._ask = self.node.store.read
-        self.node.store.read = self.node.hub.replays.ask = self._counted  # type: ignore[method-assign]
+        self.node.store.read = self._counted  # type: ignore[method-assign]
+        self.node.hub.replays.ask = self._when_open
         commits = self.node.store.commits
         self._transaction, self._run = commits._transaction, commits._one_transaction
         commits._transaction = self._spoiling
@@ -141,6 +144,7 @@ class Bench:
 
     async def abandon(self) -> None:
         """A run is over before its end: let what is under way come to nothing."""
+        self.gate.set()
         for one in self.connections:
             one.wire.cut()
         while self.node.store.waiting or self._reading:
@@ -301,6 +305,10 @@ class Bench:
             self._reading -= 1
             self._news.set()
 
+    async def _when_open(self, question: Callable[[Snapshot], Any]) -> Any:
+        await self.gate.wait()
+        return await self._counted(question)
+
     async def answers(self) -> None:
         """Until whatever was given has been committed, and nothing is being read."""
         async with asyncio.timeout(20):
@@ -317,6 +325,7 @@ class Bench:
 
     async def rest(self) -> None:
         """Until nothing more happens by itself; then everybody must have what is theirs."""
+        self.gate.set()
         await self.answers()
         self.counts["rests"] += 1
         for one in self.connections:

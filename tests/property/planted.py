@@ -25,6 +25,7 @@ from server.domain.rows import Message
 from server.realtime import log_pages
 from server.realtime.audience import Audience
 from server.realtime.hub import Hub
+from server.realtime.replays import Missed, Replays
 from server.realtime.session import Session
 from server.store.group_commit import _Batch
 from server.store.sqlite import SqliteStore
@@ -237,6 +238,23 @@ def a_gap_stays_open() -> AbstractContextManager[object]:
         return join(hub, session, live)
 
     return patch.object(Hub, "join", skipping)
+
+
+def another_hold_is_as_good() -> AbstractContextManager[object]:
+    """Who lost a topic while catching up and has it again goes on with what was begun before."""
+    resume = Replays._resume
+
+    async def by_name(replays: Replays, session: Session, missed: Missed) -> None:
+        held = session.topics.get(missed.live.name)
+        if held is not None:
+            await resume(replays, session, Missed(missed.live, held))
+
+    return patch.object(Replays, "_resume", by_name)
+
+
+def the_past_is_told_behind_the_present() -> AbstractContextManager[object]:
+    """Who has a topic again is still told what they missed of it before."""
+    return patch.object(Replays, "go_on", lambda *_args: None)
 
 
 def private_reading_is_shown() -> AbstractContextManager[object]:

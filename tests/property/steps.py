@@ -93,13 +93,7 @@ async def _race(run: Run, step: Step) -> None:
         run.stall(victims[0])
     for one in (*victims, *others[:1]):
         run.all.send(one, conversation=talk.id)
-    for victim in victims:
-        remover = pick(b // 8, others)
-        if b & 128 or remover is None:
-            run.all.say(victim, "conversation.leave", conversation=talk.id)
-        else:
-            run.all.say(remover, "conversation.remove", conversation=talk.id, member=victim.member)
-        run.bench.races.append(talk)
+    _remove(run, talk, victims, others, b)
     for one in (victims[0], *others[-1:]):
         run.all.send(one, conversation=talk.id)
     for one in others[:1]:
@@ -111,11 +105,67 @@ async def _race(run: Run, step: Step) -> None:
     await run.wait(step.pace)
     if b & 64:
         run.drain()
-    adder = pick(step.a, run.all.live(*talk.roster))
-    if adder is not None and b & 24:
-        for member in names:
+    if b & 24:
+        _add(run, talk, names, step.a)
+    _say(run, step.commands[2:])
+
+
+def _remove(
+    run: Run, talk: Talk, victims: list[Connection], others: list[Connection], how: int
+) -> None:
+    """These leave, or others remove them."""
+    for victim in victims:
+        remover = pick(how // 8, others)
+        if how & 128 or remover is None:
+            run.all.say(victim, "conversation.leave", conversation=talk.id)
+        else:
+            run.all.say(remover, "conversation.remove", conversation=talk.id, member=victim.member)
+        run.bench.races.append(talk)
+
+
+def _add(run: Run, talk: Talk, members: list[str], who: int) -> None:
+    """Somebody brings these in, and says something."""
+    adder = pick(who, [one for one in run.all.live(*talk.roster) if one.member not in members])
+    if adder is not None:
+        for member in members:
             run.all.say(adder, "conversation.add", conversation=talk.id, member=member)
         run.all.send(adder, conversation=talk.id)
+
+
+async def _slowly(run: Run, step: Step) -> None:
+    """As somebody catches up they are removed, or just were, perhaps brought back; others go on."""
+    talk = _crowded(run, step.a)
+    if talk is None:
+        await _gather(run, step)
+        talk = _crowded(run, step.a)
+    if talk is None:
+        return
+    here = run.all.live(*talk.roster)
+    victim = here[step.b % len(here)]
+    others = [one for one in here if one.member != victim.member]
+    run.cut(victim)
+    for place in run.all.oracle.visible_talks(victim.member):
+        speakers = [one for one in others if one.member in place.roster]
+        if speakers and (step.b & 1 or not place.two):  # else its own topic is not behind
+            run.all.send(speakers[0], conversation=place.id)
+    lost_before = step.b & 2
+    if lost_before:
+        _remove(run, talk, [victim], others, step.b & 127)
+    await run.bench.answers()
+    run.bench.gate.clear()
+    run.come_back(victim.device, step.b | 8)
+    await run.bench.answers()
+    if not lost_before:
+        _remove(run, talk, [victim], others, step.b & 127)
+    _say(run, step.commands[:1])
+    await run.bench.answers()
+    if step.b & 64:
+        _add(run, talk, [victim.member], step.a)
+    _say(run, step.commands[1:2])
+    await run.bench.answers()
+    run.bench.gate.set()
+    for one in others[:2]:
+        run.all.send(one, conversation=talk.id)
     _say(run, step.commands[2:])
 
 
@@ -266,6 +316,6 @@ async def _fault(run: Run, step: Step) -> None:
 
 
 KINDS: list[Callable[[Run, Step], Awaitable[None]] | None] = [
-    None, *([_race] * 9), *([_away] * 11), *([_burst] * 4), _stall, _drain, _drain, _cut, _back,
-    _back, _another, _revoke, _quiet, _clock, _fault,
+    None, *([_race] * 9), *([_away] * 11), *([_slowly] * 3), *([_burst] * 3), _stall, _drain,
+    _drain, _cut, _back, _back, _another, _revoke, _quiet, _clock, _fault,
 ]  # fmt: skip

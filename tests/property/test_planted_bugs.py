@@ -30,6 +30,8 @@ BUGS = {
     planted.resume_without_rights: "not theirs to see",
     planted.blocks_are_forgotten: "not Answer",
     planted.a_gap_stays_open: "out of order|has come to",
+    planted.another_hold_is_as_good: "out of order|not theirs",
+    planted.the_past_is_told_behind_the_present: "out of order|does not have",
     planted.private_reading_is_shown: "a signal that was never for them|was answered",
 }
 FROM_JOINING = {

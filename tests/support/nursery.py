@@ -3,7 +3,8 @@
 Starting Python and importing the server takes longer than most of what is tested about a process,
 so `Nursery` pays for it once. What it forks is a real process in every other respect: `subrosa`'s
 own `main`, with arguments, an environment and pipes, that can be killed and leaves an exit code.
-`IMPATIENT` in its environment shortens the waits that no outside can shorten.
+`IMPATIENT` in its environment shortens the waits that no outside can shorten; `PLANTED` makes it
+answer before it commits, for a test that must notice.
 
 Run as a module it is the mother: it listens on the socket it is given and forks what it is asked.
 """
@@ -19,14 +20,15 @@ import socket
 import subprocess
 import sys
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = "TEST_IMPATIENT"
+PLANTED = "TEST_PLANTED"
 START_S = 40.0
 RUN_S = 20.0
 MESSAGE = 65_536
@@ -196,6 +198,8 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
     try:
         if IMPATIENT in os.environ:
             _be_impatient()
+        if PLANTED in os.environ:
+            _commit_late()
         code = _main()
     except BaseException:  # noqa: BLE001 - a child tells all before it exits
         traceback.print_exc()
@@ -221,6 +225,30 @@ def _be_impatient() -> None:
 
     heartbeat.CONNECT_S = 3
     vars(serving)["Limits"] = functools.partial(endpoint.Limits, close_s=1.0, request_s=2.0)
+
+
+def _commit_late() -> None:
+    """Only every fiftieth transaction is committed, and those before it with it."""
+    from server.store.sqlite import SqliteStore
+
+    opened: list[Any] = []
+    count = 0
+
+    @contextmanager
+    def late(self: SqliteStore) -> Iterator[Any]:
+        nonlocal count
+        if not opened:
+            connection = self._file.writing.connect()
+            opened.extend((connection, connection.begin()))
+        yield opened[0]
+        count += 1
+        if count % 50 == 0:
+            connection, transaction = opened
+            transaction.commit()
+            connection.close()
+            opened.clear()
+
+    SqliteStore._transaction = late  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

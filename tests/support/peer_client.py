@@ -82,6 +82,7 @@ class Peer:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(ConnectionError(f"closed: {self.closed}"))
+                answer.exception()  # told to whoever waits; nobody has to
         async with self._news:
             self._news.notify_all()
 
