@@ -57,6 +57,15 @@ def serve(
 
 
 @cli.command()
+def migrate(data: Data = None, database: Database = None) -> None:
+    """Bring a database to this version; `serve` does so by itself."""
+    settings = _settings(data=data, database=database)
+    logs.configure("warning")
+    keys.make_dir(settings.data)
+    print(f"the database is of version {asyncio.run(composition.migrate(settings))}")
+
+
+@cli.command()
 def token(
     member: Annotated[str, typer.Argument(help="The member's id.")],
     data: Data = None,

@@ -5,6 +5,7 @@ Owns the names of settings and what is wrong with a wrong one; opens nothing but
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data: Path = Path("data")
     database: str = ""
     redis: str = ""
+    redis_prefix: str = "subrosa:"
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     demo: bool = False
     policy_file: str = ""
@@ -46,6 +48,7 @@ VARIABLES = {
     "data": "SUBROSA_DATA",
     "database": "SUBROSA_DATABASE",
     "redis": "SUBROSA_REDIS",
+    "redis_prefix": "SUBROSA_REDIS_PREFIX",
     "workers": "SUBROSA_WORKERS",
     "demo": "SUBROSA_DEMO",
     "policy_file": "SUBROSA_POLICY",
@@ -56,6 +59,8 @@ VARIABLES = {
     "token_public_key": "SUBROSA_TOKEN_PUBLIC_KEY",
     "log_level": "SUBROSA_LOG_LEVEL",
 }
+_POSTGRES = ("postgresql://", "postgres://")
+_REDIS = ("redis://", "rediss://", "unix://")
 _SECRET = {"signing_key", "admin_key"}
 _YES = {"1": True, "true": True, "on": True, "yes": True}
 _NO = {"0": False, "false": False, "off": False, "no": False}
@@ -80,6 +85,19 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
         raise SetupError(f"a setting is wrong: {error}") from None
     _check(settings)
     return settings
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """This process's environment with these settings in it, for a process that has the same."""
+    environment = dict(os.environ)
+    for name, variable in VARIABLES.items():
+        value = getattr(settings, name)
+        if isinstance(value, bool):
+            value = "on" if value else "off"
+        elif isinstance(value, tuple):
+            value = ",".join(value)
+        environment[variable] = str(value)
+    return environment
 
 
 def _path(kind: type, value: object) -> object:
@@ -131,10 +149,10 @@ def _check(settings: Settings) -> None:
             'the policy visible_to_newcomers = "from_joining" is not served by this version: '
             "edits and reactions would tell newcomers of earlier messages"
         )
-    if settings.database or settings.redis:
-        raise SetupError(
-            "--database and --redis are not served by this version: the embedded store is"
-        )
+    if settings.database and not settings.database.startswith(_POSTGRES):
+        raise SetupError("--database is a PostgreSQL address: postgresql://user@host/name")
+    if settings.redis and not settings.redis.startswith(_REDIS):
+        raise SetupError("--redis is an address like redis://host:6379, or rediss:// or unix://")
     for origin in settings.origins:
         if "://" not in origin or origin.count("/") != 2:
             raise SetupError(f"SUBROSA_ORIGINS: {origin} is no origin like https://example.org")

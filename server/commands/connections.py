@@ -90,6 +90,7 @@ def _accepted(sender: Member, recipient: Member, row: Invitation, work: Work) ->
 def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
     """End a connection, where there is one, and tell both; answers the pair as it then is."""
     if not relations.connected(pair):
+        work.as_before()
         return pair
     parted = replace(pair, connected_ms=0)
     work.put(parted)
@@ -288,6 +289,7 @@ def block(me: Member, p: Peer, work: Work) -> Map:
     other_than(me, p.member, "member")
     other, pair = _blocked_by_me(me, p.member, work)
     if relations.of(pair, me.key, "blocks"):
+        work.as_before()
         return {}
     unblocked = relations.of(pair, me.key, "unblocked_ms")
     if unblocked and work.now_ms - unblocked < work.policy.reblock_after_ms:

@@ -15,6 +15,7 @@ from server.domain.rows import (
     DeviceToken,
     Entry,
     Fence,
+    LiveSession,
     Member,
     Message,
     Participant,
@@ -78,6 +79,14 @@ class Devices(Row, frozen=True):
     jtis: dict[str, int]
 
 
+class Sessions(Row, frozen=True):
+    """Index: the sessions of a member on all nodes, where there are several."""
+
+    identity = ("member",)
+    member: int
+    sessions: list[LiveSession]
+
+
 class FenceHead(Row, frozen=True):
     """Index: the position of the last fence, under identity 0."""
 
@@ -86,7 +95,8 @@ class FenceHead(Row, frozen=True):
     seq: int
 
 
-_PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence)
+_PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
+            LiveSession, Sessions)  # fmt: skip
 
 
 class Missing(Exception):
@@ -146,6 +156,9 @@ class World:
         elif kind is Reaction:
             assert isinstance(row, Reaction)
             self._reacted(row, before)
+        elif kind is LiveSession:
+            assert isinstance(row, LiveSession)
+            self._opened(row)
 
     def _joined_or_left(self, row: Participant) -> None:
         roster = self.of(Roster).get(row.conversation)
@@ -159,6 +172,12 @@ class World:
             others = [key for key in mine.conversations if key != row.conversation]
             now = sorted([*others, row.conversation]) if row.role else others
             self.learn(Memberships, row.member, Memberships(row.member, now))
+
+    def _opened(self, row: LiveSession) -> None:
+        known = self.of(Sessions).get(row.member)
+        if known is not None:
+            others = [other for other in known.sessions if other.id != row.id]
+            self.learn(Sessions, row.member, Sessions(row.member, [*others, row]))
 
     def _reacted(self, row: Reaction, before: Row | None) -> None:
         known = self.of(Reactions).get(row.message)

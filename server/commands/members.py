@@ -10,12 +10,20 @@ from msgspec.structs import replace
 
 from server.commands import access, results, shapes, views
 from server.commands.command import MAX_INT, Command, MemberRef, Nothing, Params, other_than
-from server.commands.facts import Devices, FenceHead, Handle, Memberships
-from server.commands.outcome import Opened
+from server.commands.facts import Devices, FenceHead, Handle, Memberships, Sessions
+from server.commands.outcome import Elsewhere, Opened
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import contact, conversations, relations
-from server.domain.rows import Conversation, DeviceToken, Member, Pair, Participant, Topic
+from server.domain.rows import (
+    Conversation,
+    DeviceToken,
+    LiveSession,
+    Member,
+    Pair,
+    Participant,
+    Topic,
+)
 from server.errors import Unreachable
 
 Map = dict[str, Any]
@@ -48,6 +56,7 @@ def apply_settings(member: Member, p: Settings, work: Work) -> None:
     changed = replace(member, **given)
     work.want((Topic, member.topic), (FenceHead, 0))
     if changed == member:
+        work.as_before()
         return
     work.put(changed)
     work.emit(member.topic, "settings.changed", views.settings(changed), member=member.key)
@@ -64,8 +73,8 @@ class Presence(Params, frozen=True):
 def presence(me: Member, p: Presence, snapshot: Snapshot) -> Map:
     """Who may be asked about: connections, while both have their active status on.
 
-    Everybody else is answered as inactive. The connection fills in what it knows of the members
-    in `ask`, by wire id.
+    Everybody else is answered as inactive. The dispatcher fills in what it knows of the members
+    in `ask`, by wire id, and of the nodes in `elsewhere`.
     """
     snapshot.want(*((Handle, member) for member in p.members))
     rows = {member: access.named(member, snapshot) for member in p.members}
@@ -80,7 +89,13 @@ def presence(me: Member, p: Presence, snapshot: Snapshot) -> Map:
         open_now = relations.connected(pair) and contact.visible(row, pair)
         if me.active_status and row.active_status and open_now:
             visible.append(row.id)
-    return {"members": {member: {"active": False} for member in p.members}, "ask": visible}
+    keys = {row.key: row.id for row in others if row.id in visible}
+    elsewhere = {keys[key]: found for key, found in snapshot.attendance(list(keys)).items()}
+    return {
+        "members": {member: {"active": False} for member in p.members},
+        "ask": visible,
+        "elsewhere": elsewhere,
+    }
 
 
 class Explain(Params, frozen=True):
@@ -128,19 +143,37 @@ def connect(me: Member, p: Connect, work: Work) -> Map:
     work.want(
         (Topic, me.topic), (Memberships, me.key), (FenceHead, 0), (Devices, (me.key, p.device))
     )
-    heads = _open(me, {} if p.resume_more else p.resume or {}, work)
+    elsewhere = _attend(me, work)
+    heads = _open(me, {} if p.resume_more else p.resume or {}, work, elsewhere)
     _register(me, p.device, work)
     return {"member": me.id, "epoch": work.deployment.epoch, "topics": heads}
 
 
-def _open(me: Member, resume: dict[str, int], work: Work) -> dict[str, int]:
+def _attend(me: Member, work: Work) -> tuple[Elsewhere, ...]:
+    """Where there are several nodes, say that the session is here; answers those elsewhere."""
+    node, caller = work.deployment.node, work.caller
+    if not node:
+        return ()
+    sessions = work.need(Sessions, me.key).sessions
+    work.put(LiveSession(caller.session, me.key, node, work.now_ms))
+    return tuple(
+        Elsewhere(row.id, row.node, row.silent_ms)
+        for row in sessions
+        if row.node != node and not row.unwanted
+    )
+
+
+def _open(
+    me: Member, resume: dict[str, int], work: Work, elsewhere: tuple[Elsewhere, ...] = ()
+) -> dict[str, int]:
     """Read the member's rights and the heads of their topics; answers the heads."""
     memberships = work.need(Memberships, me.key)
     work.want(*((Conversation, key) for key in memberships.conversations))
     several = [work.need(Conversation, key).topic for key in memberships.conversations]
-    work.want(*((Topic, key) for key in several))
+    # Not claimed: others may go on writing there, and a session that joins catches up.
+    work.glance(*((Topic, key) for key in several))
     work.want(*((Participant, (key, me.key)) for key in memberships.conversations))
-    topics = [work.need(Topic, key) for key in (me.topic, *several)]
+    topics = [work.need(Topic, me.topic), *(work.seen(Topic, key) for key in several)]
     heads = {topic.name: topic.head for topic in topics}
     since = {topic.name: topic.floor for topic in topics}
     for key, topic in zip(memberships.conversations, topics[1:], strict=True):
@@ -153,6 +186,7 @@ def _open(me: Member, resume: dict[str, int], work: Work) -> dict[str, int]:
         past=_past(me, resume, heads, work),
         receipts=me.receipts,
         fence=work.need(FenceHead, 0).seq,
+        elsewhere=elsewhere,
     )
     return heads
 

@@ -106,9 +106,9 @@ class OneMember(Params, frozen=True):
 def delete_member(operator: None, p: OneMember, work: Work) -> Map:
     """End a member: sessions and tokens at once; their connections and parts follow as a job."""
     row = _known(p.id, "id", work)
-    work.want((FenceHead, 0))
+    work.want((FenceHead, 0), (Topic, row.topic))
     work.put(replace(row, alive=False, refused_until_us=work.now_us))
-    work.fence("revoked", row)
+    work.fence("revoked", row, pos=work.now_us)
     return {}
 
 
@@ -189,10 +189,10 @@ class Revoke(Params, frozen=True):
 def revoke(operator: None, p: Revoke, work: Work) -> Map:
     """End sessions, and refuse for good the tokens they could come back with."""
     row = _known(p.member, "member", work)
-    work.want((FenceHead, 0))
+    work.want((FenceHead, 0), (Topic, row.topic))
     if p.device is None:
         work.put(replace(row, refused_until_us=work.now_us))
-        work.fence("revoked", row)
+        work.fence("revoked", row, pos=work.now_us)
         return {}
     work.want((Devices, (row.key, p.device)))
     jtis = work.need(Devices, (row.key, p.device)).jtis
@@ -200,7 +200,7 @@ def revoke(operator: None, p: Revoke, work: Work) -> Map:
         work.put(Refusal(row.key, jti, expires))
     if not row.devices_revoked:
         work.put(replace(row, devices_revoked=True))
-    work.fence("revoked", row, device=p.device, jtis=frozenset(jtis))
+    work.fence("revoked", row, pos=work.now_us, device=p.device, jtis=frozenset(jtis))
     return {}
 
 

@@ -49,7 +49,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     "switch": a member's receipts are `on` or off. "removed": `member` lost `topic`, whose last
     position for them is `pos`. "parted": nothing passes between two members any more.
-    "revoked": a member's sessions end, or those of one `device` and of its tokens, `jtis`.
+    "revoked": a member's sessions end whose tokens were issued up to `pos`, in microseconds, or
+    those of them on one `device`, and all of its tokens, `jtis`.
     """
 
     seq: int
@@ -61,6 +62,24 @@ class Ending(msgspec.Struct, frozen=True):
     device: str = ""
     on: bool = False
     jtis: frozenset[str] = frozenset()
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A node's right to deliver, as it is stored: `beat` changes with each renewal, `passed` is
+    the last fence that the node has applied."""
+
+    node: str
+    beat: int
+    passed: int
+    sessions: int
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """A session of the same member on another node; `silent_ms` is since when, 0 if it is not."""
+
+    id: str
+    node: str
+    silent_ms: int
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -76,16 +95,21 @@ class Opened(msgspec.Struct, frozen=True):
     past: dict[str, int]
     receipts: bool
     fence: int
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who gives a command: a member by a verified token, or the operator (`member` is "")."""
+    """Who gives a command: a member by a verified token, or the operator (`member` is "").
+
+    `session` is the id of the session that connects.
+    """
 
     member: str
     issued_us: int = 0
     jti: str = ""
     device: str = ""
     expires_ms: int = 0
+    session: str = ""
 
     @property
     def operator(self) -> bool:
@@ -107,7 +131,10 @@ class Call(msgspec.Struct):
 
 
 class Outcome(msgspec.Struct):
-    """A command's result or error, and what it publishes."""
+    """A command's result or error, and what it publishes.
+
+    It is answered once every node has applied the fence `until`, 0 for none.
+    """
 
     result: dict[str, Any] | None = None
     error: CommandError | None = None
@@ -115,3 +142,4 @@ class Outcome(msgspec.Struct):
     signals: list[Signal] = []
     endings: list[Ending] = []
     opened: Opened | None = None
+    until: int = 0

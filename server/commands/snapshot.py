@@ -62,8 +62,12 @@ class Snapshot(Facts, Protocol):
     def title_at(self, conversation: Conversation, pos: int) -> str:
         """The title as of a position of the conversation's topic."""
 
-    def changed_heads(self, since_ms: int) -> dict[str, int]:
-        """The heads of topics that moved since then, by name."""
+    def attendance(self, members: Sequence[int]) -> dict[int, tuple[list[str], int]]:
+        """Where there are several nodes: those on which each of these has a session, and when
+        the last one that is over was there, Unix milliseconds."""
+
+    def changed_heads(self, names: Sequence[str], since_ms: int) -> dict[str, int]:
+        """The heads of those of these topics that moved since then, by name."""
 
     def entries(self, topic: int, after: int, limit: int) -> list[Entry]:
         """A topic's events with positions after `after`, in order."""

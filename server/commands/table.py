@@ -21,6 +21,7 @@ from server.commands.command import Command
 from server.commands.outcome import Call, Caller
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
+from server.domain.rows import Topic
 
 MEMBER: dict[str, Command] = {
     command.name: command
@@ -42,7 +43,9 @@ def decide(call: Call, work: Work) -> dict[str, Any]:
         command = OPERATOR.get(call.cmd) or _INTERNAL[call.cmd]
         return command.run(None, call.params, work)
     command = MEMBER[call.cmd]
-    return command.run(access.member(call.caller, work), call.params, work)
+    me = access.member(call.caller, work)
+    work.want((Topic, me.topic))  # what the caller is and may do holds until the commit
+    return command.run(me, call.params, work)
 
 
 def answer(call: Call, snapshot: Snapshot) -> dict[str, Any]:

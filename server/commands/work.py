@@ -47,6 +47,7 @@ class Deployment:
     """What is one for the whole deployment and the same in every batch."""
 
     def __init__(self, ids: Ids, policy: Policy, epoch: str, keys: Iterator[int]) -> None:
+        self.node = ""  # this process's name among several; "" where it is alone
         self.ids = ids
         self.policy = policy
         self.epoch = epoch
@@ -57,7 +58,7 @@ class Work:
     """A command's transaction as its handler sees it."""
 
     __slots__ = ("caller", "deployment", "endings", "events", "now_ms", "now_us", "opened",
-                 "put_rows", "signals", "world")  # fmt: skip
+                 "put_rows", "signals", "until", "world")  # fmt: skip
 
     def __init__(self, world: World, deployment: Deployment, caller: Caller, now_us: int) -> None:
         self.world = world
@@ -70,6 +71,7 @@ class Work:
         self.signals: list[Signal] = []
         self.endings: list[Ending] = []
         self.opened: Opened | None = None
+        self.until = 0
 
     @property
     def ids(self) -> Ids:
@@ -82,7 +84,8 @@ class Work:
         return self.deployment.policy
 
     def want(self, *wants: Want) -> None:
-        """Raises `Missing` with all of these that are not known yet."""
+        """Raises `Missing` with all of these that are not known yet. To want or find a topic's
+        row claims the topic: nobody else changes what it guards until the commit."""
         known = self.world.known
         missing = [w for w in wants if w[1] not in known.get(w[0], ())]
         if missing:
@@ -98,9 +101,21 @@ class Work:
         except KeyError:
             raise Missing([(kind, ident)]) from None
 
+    def glance(self, *wants: Want) -> None:
+        """`want` without a claim: these may change before the commit, and may be older than what
+        the command's own topics say."""
+        Work.want(self, *wants)
+
+    def seen(self, kind: type[R], ident: Ident) -> R:
+        """A row that was glanced at, and that another row refers to."""
+        return self._there(Work.find(self, kind, ident), kind, ident)
+
     def need(self, kind: type[R], ident: Ident) -> R:
         """A row that another row refers to, so that it exists."""
-        row = self.find(kind, ident)
+        return self._there(self.find(kind, ident), kind, ident)
+
+    @staticmethod
+    def _there(row: R | None, kind: type[R], ident: Ident) -> R:
         if row is None:
             raise LookupError(f"{kind.__name__} {ident} is referred to but not stored")
         return row
@@ -161,6 +176,7 @@ class Work:
     ) -> None:
         """Record a change that must be applied everywhere before it is answered."""
         seq = self.need(FenceHead, 0).seq + 1
+        self.until = seq
         self.put(FenceHead(0, seq))
         self.put(
             Fence(
@@ -173,8 +189,14 @@ class Work:
                 pos,
                 device,
                 on,
+                member.id,
             )
         )
         topic = self.need(Topic, conversation.topic).name if conversation is not None else ""
         other_id = other.id if other is not None else ""
         self.endings.append(Ending(seq, kind, member.id, other_id, topic, pos, device, on, jtis))
+
+    def as_before(self) -> None:
+        """Nothing is to be ended any more; but what ended it may not have come everywhere yet,
+        and this answer says that it has."""
+        self.until = self.need(FenceHead, 0).seq

@@ -38,6 +38,10 @@ class Ids:
     def _mac(self, use: bytes, data: bytes) -> bytes:
         return blake2b(data, digest_size=8, key=self._secret, person=use).digest()
 
+    def derive(self, use: bytes) -> bytes:
+        """A key of 32 bytes for another use, from which nothing here can be learnt."""
+        return blake2b(b"derive", digest_size=32, key=self._secret, person=use).digest()
+
     def _encode(self, kind: bytes, key: int) -> str:
         plain = key.to_bytes(8, "big")
         tag = self._mac(b"tag:" + kind, plain)

@@ -230,6 +230,19 @@ class Fence(Row, frozen=True):
     member: int
     other: int = 0
     conversation: int = 0
-    pos: int = 0
+    pos: int = 0  # of the conversation's topic; for "revoked" until when tokens were issued, in µs
     device: str = ""
     on: bool = False
+    who: str = ""  # the member's id at that time: it may be another's by the time this is read
+
+
+class LiveSession(Row, frozen=True):
+    """An open session on one of several nodes; void once that node's lease has run out."""
+
+    identity = ("id",)
+    id: str
+    member: int
+    node: str
+    opened_ms: int
+    silent_ms: int = 0  # since when it has shown no life; 0 while it does
+    unwanted: bool = False  # to make room for another: its node ends it

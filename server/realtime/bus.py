@@ -1,32 +1,47 @@
 """The port that carries events between nodes: a channel a topic, at most once, in any order.
 
 It only wakes others up sooner: whatever it loses, the store has, and hubs find gaps and compare
-heads. So nothing waits for it, and a dead bus makes other nodes late, never wrong.
+heads. So nothing waits for it, and a dead bus makes other nodes late, never wrong. No adapter may
+take order or a single connection for granted: a sharded one has many of each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Protocol
 
-Handler = Callable[[str, bytes], None]
+
+class Listener(Protocol):
+    """Who is told what comes over the bus; on the loop, and not for long."""
+
+    def arrived(self, topic: str, message: bytes) -> None:
+        """Another node published this, or this one did: a node's own may come back to it."""
+
+    def complete(self, topics: Sequence[str]) -> None:
+        """From now on what is published on these arrives; what was before may have been missed.
+
+        Called when a subscription is confirmed, and again whenever the link was lost in between.
+        """
 
 
 class Bus(Protocol):
     """One node's connection to the bus. No method blocks or raises."""
 
-    def listen(self, handler: Handler) -> None:
-        """Give what arrives for subscribed topics to `handler(topic, message)`, on the loop.
-        A node's own messages may come back to it."""
+    @property
+    def healthy(self) -> bool:
+        """Whether messages go through, as far as is known: False is degraded, not down."""
+
+    def listen(self, listener: Listener) -> None:
+        """Tell this listener. To be called once, before anything is subscribed."""
 
     def carries(self, topic: str) -> bool:
         """Whether anybody else might be listening: if not, no message need be made."""
 
     def publish(self, topic: str, message: bytes) -> None:
-        """Send a message to the other nodes that subscribe to the topic."""
+        """Send a message to the nodes that subscribe to the topic; dropped where it cannot be."""
 
     def subscribe(self, topic: str) -> None:
-        """Receive this topic's messages from now on, or from soon."""
+        """Receive this topic's messages from now on, or from when `complete` tells of it."""
 
     def unsubscribe(self, topic: str) -> None:
         """Receive them no longer."""

@@ -9,26 +9,29 @@ loop's thread; fan-out awaits nothing. `Replays` does what has to wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from server.commands.outcome import Ending, Event, Opened, Outcome, Signal
+from server.commands.outcome import Elsewhere, Ending, Event, Opened, Outcome
 from server.domain.policy import Policy
+from server.realtime.attendance import Attending, NoAttendance
 from server.realtime.audience import Audience
 from server.realtime.bus import Bus
 from server.realtime.framing import Frames, event_map
 from server.realtime.messages import decode, encode
-from server.realtime.replays import Replays
+from server.realtime.fences import Fencing, NoFences
+from server.realtime.replays import POSITION_LOST, Replays
 from server.realtime.session import Attachment, Item, Overflow, Session
+from server.realtime.signals import Signals
 from server.realtime.topics import LiveTopic
 
 TOO_SLOW = (4008, "too slow: reconnect and resume")
 REVOKED = (4508, "revoked")
 TOO_MANY = (4504, "too many sessions")
 PING_S = 25
+FENCES = "fences"  # the channel on which nodes tell each other that there is one
 _REMEMBERED = 100_000  # members whose last activity is known without a session of theirs
-_FENCED = 100_000  # ends of access remembered for signals that are still on their way
 
 
 class Counters(msgspec.Struct):
@@ -42,6 +45,12 @@ class Counters(msgspec.Struct):
     dropped_signals: int = 0
 
 
+def _revoked(session: Session, ending: Ending) -> bool:
+    """Whether a revocation means this session, which may have been opened after it."""
+    named = ending.device in ("", session.device) and session.issued_us <= ending.pos
+    return named or session.jti in ending.jtis
+
+
 class Hub:
     """One node's live side. `close_session` ends a session's connection for a reason."""
 
@@ -53,6 +62,8 @@ class Hub:
         loop: asyncio.AbstractEventLoop | None = None,
         now_ms: Callable[[], int],
     ) -> None:
+        self.fences: Fencing = NoFences()
+        self.attendance: Attending = NoAttendance()
         self.audiences: dict[str, Audience] = {}
         self.topics: dict[str, LiveTopic] = {}
         self.counters = Counters()
@@ -62,10 +73,9 @@ class Hub:
         self.now_ms = now_ms
         self._due: list[Session] = []
         self._held: set[Session] = set()
-        self._fenced: dict[tuple[str, str], int] = {}
-        self._typing: dict[tuple[str, str, str], int] = {}
         self.replays = Replays(self)
-        bus.listen(self._arrived)
+        self.signals = Signals(self, policy)
+        bus.listen(self)
 
     # Sessions
 
@@ -73,14 +83,23 @@ class Hub:
         """Know of a session before anything is read for it, so that no end of access misses it."""
         session.audience.sessions[session.id] = session
 
-    def excess(self, session: Session) -> Session | None:
+    def excess(
+        self, session: Session, elsewhere: Sequence[Elsewhere] = ()
+    ) -> Session | Elsewhere | None:
         """The session that has to make room for this one to open, which may be itself."""
         others = [s for s in session.audience.sessions.values() if s.live]
-        if len(others) < self._policy.sessions_per_member:
+        elsewhere = [one for one in elsewhere if self.fences.lives(one.node)]
+        if len(others) + len(elsewhere) < self._policy.sessions_per_member:
             return None
-        silent = min(others, key=lambda other: other.seen)
-        # Whoever answered the last ping is alive: if even the most silent has, there is no room.
-        return session if silent.seen > session.opened_at - 1.2 * PING_S else silent
+        silent = min(others, key=lambda other: other.seen, default=session)
+        if self.is_silent(silent, session.opened_at):
+            return silent
+        away = [one for one in elsewhere if one.silent_ms]
+        return min(away, key=lambda one: one.silent_ms, default=session)
+
+    def is_silent(self, session: Session, now: float) -> bool:
+        """Whether it has shown no life for longer than answering a ping takes."""
+        return session.seen <= now - 1.2 * PING_S
 
     def audience(self, member: str) -> Audience:
         """The member's sessions here."""
@@ -112,8 +131,10 @@ class Hub:
         for topic in list(session.topics):
             self._detach(session, topic)
         self._held.discard(session)
-        if audience.sessions.pop(session.id, None) is not None and was_open:
-            self._touch(audience)
+        if audience.sessions.pop(session.id, None) is not None:
+            if was_open:
+                self._touch(audience)
+            self.attendance.left(session)
         if not audience.sessions and (
             not audience.last_active_ms or len(self.audiences) > _REMEMBERED
         ):
@@ -125,7 +146,7 @@ class Hub:
     def give(self, session: Session, frame: bytes) -> None:
         """Give a session an answer of its own, unless it has ended."""
         if not session.ended:
-            self._push(session, Item(frame))
+            self.push(session, Item(frame))
 
     def _attach(self, session: Session, topic: str, pos: int, head: int) -> None:
         """Attach a session whose rights are of this moment: `head` is the topic's, in the order
@@ -188,14 +209,24 @@ class Hub:
         for signal in outcome.signals:
             if self._bus.carries(signal.topic):
                 self._bus.publish(signal.topic, encode(signal))
-            self.receive_signal(signal)
+            self.signals.receive(signal)
 
-    def _arrived(self, topic: str, message: bytes) -> None:
+    def arrived(self, topic: str, message: bytes) -> None:
+        """Another node said something."""
+        if topic == FENCES:
+            self.fences.poke()
+            return
         value = decode(message)
+        if value.topic != topic:
+            raise ValueError("a message of another topic")
         if isinstance(value, Event):
             self.receive(value)
         else:
-            self.receive_signal(value)
+            self.signals.receive(value)
+
+    def complete(self, topics: Sequence[str]) -> None:
+        """What was said on these before may have been missed: compare their heads."""
+        self.replays.check(topics)
 
     def receive(self, event: Event, *, late: bool = True) -> None:
         """An event, from this node or another, perhaps again, perhaps too early.
@@ -211,13 +242,14 @@ class Hub:
             self._deliver(live, ready, late=late or ready is not event)
             if live.waiting:  # who waits at this position has what comes next from here
                 live.catch_up_with()
+        self.signals.retry()
 
     def _deliver(self, live: LiveTopic, event: Event, *, late: bool) -> None:
         for member in event.ended:
             self._lose(member, live.name, event.pos)
         frames = Frames(event.topic, event_map(event))
         for session in live.sessions:
-            self._push(session, frames.item(session.codec))
+            self.push(session, frames.item(session.codec))
         self.counters.delivered += len(live.sessions)
         if event.name in ("conversation.joined", "conversation.left"):
             for session in list(live.sessions):
@@ -251,55 +283,20 @@ class Hub:
         if held is not None and held.pos < pos:  # else they have come back since
             self._detach(session, topic)
 
-    def receive_signal(self, signal: Signal) -> None:
-        """A signal: for those attached whose switch is on, unless it has become untrue."""
-        live = self.topics.get(signal.topic)
-        if live is None or self._outdated(signal, ("member", signal.sender)):
-            return
-        if self._outdated(signal, ("topic", signal.topic)) or self._too_soon(signal):
-            return
-        frames = Frames(
-            signal.topic,
-            {"event": signal.name, "topic": signal.topic, "data": signal.data},
-            signal=True,
-        )
-        for session in live.sessions:
-            audience = session.audience
-            if not audience.receipts or audience.member == signal.sender:
-                continue
-            if not self._outdated(signal, ("member", audience.member)):
-                self._push(session, frames.item(session.codec))
-                self.counters.signals += 1
-
-    def _outdated(self, signal: Signal, who: tuple[str, str]) -> bool:
-        return self._fenced.get(who, 0) > signal.fence
-
-    def _too_soon(self, signal: Signal) -> bool:
-        """Typing is renewed at most every 3 s: what comes sooner says nothing new."""
-        key = (signal.topic, str(signal.data["conversation"]), signal.sender)
-        if not signal.lasts_ms:
-            self._typing.pop(key, None)
-            return False
-        now = self.now_ms()
-        if now - self._typing.get(key, 0) < self._policy.typing_renew_ms:
-            return True
-        if len(self._typing) > _FENCED:
-            self._typing.clear()
-        self._typing[key] = now
-        return False
-
     # Ends of access
 
+    def end_access(self, ending: Ending) -> None:
+        """Apply a fence in its turn."""
+        self._end(ending)
+        self.signals.retry()
+
+    def lose_all(self) -> None:
+        """Ends of access were missed for good: every session reads its rights anew."""
+        for session in list(self.sessions):
+            self.end(session, *POSITION_LOST)
+
     def _end(self, ending: Ending) -> None:
-        if len(self._fenced) > _FENCED:
-            self._fenced.clear()
-        concerned = [("member", ending.member)]
-        if ending.other:
-            concerned.append(("member", ending.other))
-        if ending.topic:
-            concerned = [("topic", ending.topic)]
-        for who in concerned:
-            self._fenced[who] = ending.seq
+        self.signals.fence(ending)
         for session in (*self._due, *self._held):
             session.drop_signals()
         audience = self.audiences.get(ending.member)
@@ -312,7 +309,7 @@ class Hub:
                 self._lose(ending.member, ending.topic, ending.pos + 1)
             case "revoked":
                 for session in list(audience.sessions.values()):
-                    if ending.device in ("", session.device) or session.jti in ending.jtis:
+                    if _revoked(session, ending):
                         self.counters.revoked += 1
                         self.end(session, *REVOKED)
 
@@ -323,7 +320,8 @@ class Hub:
 
     # Writing
 
-    def _push(self, session: Session, item: Item) -> None:
+    def push(self, session: Session, item: Item) -> None:
+        """This is due to a session: it leaves at the end of the loop's tick."""
         session.pending.append(item)
         if not session.due:
             session.due = True
@@ -334,17 +332,38 @@ class Hub:
     def push_event(self, session: Session, event: Event) -> None:
         """Give one session one event, as part of what it missed, unless it has ended."""
         if not session.ended:
-            self._push(session, Frames(event.topic, event_map(event)).item(session.codec))
+            self.push(session, Frames(event.topic, event_map(event)).item(session.codec))
 
     def _flush(self) -> None:
         due, self._due = self._due, []
         now = self._loop.time()
+        if not self.fences.valid:
+            for session in due:
+                session.due = False
+                self._keep(session, now)
+            return
         for session in due:
             session.due = False
-            self.flush(session, now)
+            self._hand_over(session, now)
+
+    def _keep(self, session: Session, now: float) -> None:
+        """Without a lease nothing is handed over: it waits, within the same bounds."""
+        try:
+            session.hold(now, self._policy)
+        except Overflow:
+            self.counters.too_slow += 1
+            self.end(session, *TOO_SLOW)
+            return
+        self._held.add(session)
 
     def flush(self, session: Session, now: float) -> None:
         """Hand a session's frames over as far as its wire takes them."""
+        if self.fences.valid:
+            self._hand_over(session, now)
+        else:
+            self._keep(session, now)
+
+    def _hand_over(self, session: Session, now: float) -> None:
         try:
             session.flush(now, self._policy)
         except Overflow:

@@ -3,7 +3,9 @@ join several hubs."""
 
 from __future__ import annotations
 
-from server.realtime.bus import Handler
+import asyncio
+
+from server.realtime.bus import Listener
 
 
 class Exchange:
@@ -16,15 +18,17 @@ class Exchange:
 class LocalBus:
     """One node's end of an exchange; delivery is a call."""
 
+    healthy = True
+
     def __init__(self, exchange: Exchange | None = None) -> None:
         self._exchange = exchange or Exchange()
         self._exchange.buses.append(self)
-        self._handler: Handler | None = None
+        self._listener: Listener | None = None
         self.topics: set[str] = set()
 
-    def listen(self, handler: Handler) -> None:
-        """Give what arrives to this handler."""
-        self._handler = handler
+    def listen(self, listener: Listener) -> None:
+        """Tell this listener what arrives."""
+        self._listener = listener
 
     def carries(self, topic: str) -> bool:
         """Whether another node subscribes to the topic."""
@@ -38,12 +42,19 @@ class LocalBus:
 
     def deliver(self, topic: str, message: bytes) -> None:
         """A message arrives here."""
-        if self._handler is not None:
-            self._handler(topic, message)
+        if self._listener is not None:
+            self._listener.arrived(topic, message)
 
     def subscribe(self, topic: str) -> None:
-        """Receive this topic's messages."""
+        """Receive this topic's messages; on a bus with nobody else nothing could be missed."""
         self.topics.add(topic)
+        if len(self._exchange.buses) > 1:
+            # Not at once: whoever subscribes is still busy with it.
+            asyncio.get_running_loop().call_soon(self._complete, topic)
+
+    def _complete(self, topic: str) -> None:
+        if self._listener is not None and topic in self.topics:
+            self._listener.complete([topic])
 
     def unsubscribe(self, topic: str) -> None:
         """Receive them no longer."""
@@ -51,4 +62,6 @@ class LocalBus:
 
     async def close(self) -> None:
         """Leave the exchange."""
-        self._exchange.buses.remove(self)
+        self.topics.clear()
+        if self in self._exchange.buses:
+            self._exchange.buses.remove(self)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("subrosa.hub")
 POSITION_LOST = (4010, "position lost: reconnect and resume")
 HEADS_MARGIN_MS = 15_000  # longer than any transaction
+HEADS_AT_ONCE = 512
 PAGES_AT_ONCE = 64
 Ask = Callable[[Callable[[Snapshot], Any]], Coroutine[Any, Any, Any]]
 
@@ -59,6 +60,8 @@ class Replays:
         self._todo: dict[Session, deque[Missed | Past]] = {}
         self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
         self._unhealed: set[str] = set()
+        self._unchecked: set[str] = set()
+        self._compared_ms = 0  # the store's time at the last comparison's beginning
         self.ask: Ask | None = None
 
     async def close(self) -> None:
@@ -199,16 +202,49 @@ class Replays:
             live.catch_up_with()
             self._hub.forget_if_deserted(live)
 
-    async def compare_heads(self, now_ms: int) -> None:
-        """Find topics whose last events this node was never told of."""
-        since = now_ms - HEADS_MARGIN_MS
+    def check(self, topics: Iterable[str]) -> None:
+        """Compare the heads of these, soon."""
+        idle = not self._unchecked
+        self._unchecked.update(topics)
+        if idle and self._unchecked:
+            self._start(self._check())
+
+    async def _check(self) -> None:
+        await asyncio.sleep(0)  # what is subscribed together is asked for together
+        names, self._unchecked = list(self._unchecked), set()
+        try:
+            for start in range(0, len(names), HEADS_AT_ONCE):
+                await self._compare(names[start : start + HEADS_AT_ONCE], lambda _: 0)
+        except Exception:
+            log.warning("heads could not be compared", exc_info=True)
+            self._unhealed.update(names)
+
+    async def compare_heads(self, spread_s: float = 0.0) -> None:
+        """Find topics whose last events this node was never told of, over so many seconds."""
         again, self._unhealed = self._unhealed, set()
-        heads: dict[str, int] = await self._ask(lambda snapshot: snapshot.changed_heads(since))
-        for name, head in heads.items():
-            live = self._hub.topics.get(name)
-            if live is not None and head > live.pos:
-                self.heal(live)
+        names = list(self._hub.topics)
+        before, self._compared_ms = self._compared_ms, 0
+        steps = range(0, len(names), HEADS_AT_ONCE)
+        for start in steps:
+            await self._compare(
+                names[start : start + HEADS_AT_ONCE],
+                lambda now_ms: min(now_ms, before or now_ms) - HEADS_MARGIN_MS,
+            )
+            if spread_s:
+                await asyncio.sleep(spread_s / len(steps))
         for name in again:
             live = self._hub.topics.get(name)
             if live is not None:
+                self.heal(live)
+
+    async def _compare(self, names: Sequence[str], since_ms: Callable[[int], int]) -> None:
+        def ask(snapshot: Snapshot) -> tuple[int, dict[str, int]]:
+            return snapshot.now_ms, snapshot.changed_heads(names, since_ms(snapshot.now_ms))
+
+        now_ms, heads = await self._ask(ask)
+        # The store's clock may be set back or forth in between: the earlier counts.
+        self._compared_ms = min(now_ms, self._compared_ms or now_ms)
+        for name, head in heads.items():
+            live = self._hub.topics.get(name)
+            if live is not None and head > live.pos:
                 self.heal(live)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from server.commands.outcome import Caller
 from server.domain.policy import Policy
 from server.protocol.codec import Codec
 from server.protocol.wire import Wire
@@ -52,7 +53,7 @@ class Session:
     """A connected member's one socket."""
 
     __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
-                 "device", "due", "ended", "expires_ms", "id", "jti", "live", "opened_at",
+                 "device", "due", "ended", "expires_ms", "id", "issued_us", "jti", "live", "opened_at",
                  "opened_pos", "pending", "seen", "topics", "wire")  # fmt: skip
 
     def __init__(
@@ -64,6 +65,7 @@ class Session:
         self.audience = audience  # the member's, which all of their sessions share
         self.device = device
         self.jti = ""  # of the token it goes on with
+        self.issued_us = 0
         self.expires_ms = 0
         self.opened_at = now
         self.seen = now  # loop time of the last frame from the peer
@@ -78,6 +80,11 @@ class Session:
         self._blocked_since = 0.0
         self._drained: asyncio.Future[None] | None = None
 
+    def go_on_with(self, caller: Caller) -> None:
+        """The token that it is there by."""
+        self.expires_ms, self.jti = caller.expires_ms, caller.jti
+        self.issued_us = caller.issued_us
+
     def flush(self, now: float, policy: Policy) -> None:
         """Hand over what is due, or hold it while the wire is full.
 
@@ -86,7 +93,7 @@ class Session:
         pending, wire = self.pending, self.wire
         while pending:
             if wire.full:
-                self._hold(now, policy)
+                self.hold(now, policy)
                 return
             size = count = 0
             for item in pending:
@@ -102,7 +109,8 @@ class Session:
         if self._drained is not None and not wire.full:
             self._wake()
 
-    def _hold(self, now: float, policy: Policy) -> None:
+    def hold(self, now: float, policy: Policy) -> None:
+        """Keep what is due. Raises `Overflow` beyond the hard limit, in bytes or in age."""
         self._recount()
         if not self._blocked_since:
             self._blocked_since = now

@@ -16,12 +16,21 @@ from server.commands.facts import (
     Named,
     Reactions,
     Roster,
+    Sessions,
     Want,
     World,
 )
-from server.domain.rows import DeviceToken, Member, Participant, Reaction, Row, Topic
+from server.domain.rows import (
+    DeviceToken,
+    LiveSession,
+    Member,
+    Participant,
+    Reaction,
+    Row,
+    Topic,
+)
 from server.store import tables
-from server.store.rows import by_identity, fetch
+from server.store.rows import by_identity, fetch, padded
 
 
 def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
@@ -41,7 +50,7 @@ def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
 
 
 def _handles(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {row.id: row for row in fetch(connection, Member, tables.member.c.id.in_(idents))}
+    found = {row.id: row for row in fetch(connection, Member, tables.member.c.id.in_(padded(idents)))}
     for ident in idents:
         row = found.get(ident)
         world.learn(Handle, ident, Handle(ident, row.key if row is not None else 0))
@@ -50,7 +59,7 @@ def _handles(connection: Connection, idents: list[Any], world: World) -> None:
 
 
 def _named(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {row.name: row for row in fetch(connection, Topic, tables.topic.c.name.in_(idents))}
+    found = {row.name: row for row in fetch(connection, Topic, tables.topic.c.name.in_(padded(idents)))}
     for ident in idents:
         row = found.get(ident)
         world.learn(Named, ident, Named(ident, row.key if row is not None else 0))
@@ -59,7 +68,7 @@ def _named(connection: Connection, idents: list[Any], world: World) -> None:
 def _rosters(connection: Connection, idents: list[Any], world: World) -> None:
     part = tables.participant
     roles: dict[int, list[Participant]] = {ident: [] for ident in idents}
-    present = fetch(connection, Participant, part.c.conversation.in_(idents), part.c.role != "")
+    present = fetch(connection, Participant, part.c.conversation.in_(padded(idents)), part.c.role != "")
     for row in present:
         roles[row.conversation].append(row)
     for ident, rows in roles.items():
@@ -72,7 +81,7 @@ def _memberships(connection: Connection, idents: list[Any], world: World) -> Non
     found = connection.execute(
         select(part.c.member, part.c.conversation)
         .join(conversation, conversation.c.key == part.c.conversation)
-        .where(part.c.member.in_(idents), part.c.role != "", conversation.c.topic != 0)
+        .where(part.c.member.in_(padded(idents)), part.c.role != "", conversation.c.topic != 0)
         .order_by(part.c.conversation)
     )
     lists: dict[int, list[int]] = {ident: [] for ident in idents}
@@ -84,7 +93,7 @@ def _memberships(connection: Connection, idents: list[Any], world: World) -> Non
 
 def _reactions(connection: Connection, idents: list[Any], world: World) -> None:
     lists: dict[int, list[Reaction]] = {ident: [] for ident in idents}
-    for row in fetch(connection, Reaction, tables.reaction.c.message.in_(idents)):
+    for row in fetch(connection, Reaction, tables.reaction.c.message.in_(padded(idents))):
         lists[row.message].append(row)
     for ident, rows in lists.items():
         rows.sort(key=lambda row: row.added_rev)
@@ -96,13 +105,22 @@ def _devices(connection: Connection, idents: list[Any], world: World) -> None:
     members = {member for member, _ in idents}
     lists: dict[Any, dict[str, int]] = {ident: {} for ident in idents}
     devices = {device for _, device in idents}
-    rows = fetch(connection, DeviceToken, token.c.member.in_(members), token.c.device.in_(devices))
+    rows = fetch(connection, DeviceToken, token.c.member.in_(padded(list(members))), token.c.device.in_(padded(list(devices))))
     for row in rows:
         if (row.member, row.device) in lists:
             lists[row.member, row.device][row.jti] = row.expires_ms
     for ident, jtis in lists.items():
         member, device = ident
         world.learn(Devices, ident, Devices(member, device, jtis))
+
+
+def _sessions(connection: Connection, idents: list[Any], world: World) -> None:
+    session = tables.live_session
+    lists: dict[int, list[LiveSession]] = {ident: [] for ident in idents}
+    for row in fetch(connection, LiveSession, session.c.member.in_(padded(idents))):
+        lists[row.member].append(row)
+    for ident, rows in lists.items():
+        world.learn(Sessions, ident, Sessions(ident, rows))
 
 
 def _fence_head(connection: Connection, idents: list[Any], world: World) -> None:
@@ -118,4 +136,5 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     Reactions: _reactions,
     Devices: _devices,
     FenceHead: _fence_head,
+    Sessions: _sessions,
 }

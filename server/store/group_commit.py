@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from server.commands import table
 from server.commands.facts import Missing, Want, World
-from server.commands.outcome import Call, Outcome
+from server.commands.outcome import Call, Caller, Outcome
 from server.commands.work import Deployment, Work
-from server.domain.rows import Row
+from server.domain.rows import Row, Topic
 from server.errors import CommandError, Internal, OutcomeUnknown, StoreFailed, UnknownOutcome
 from server.store import facts, rows
 from server.store.tables import TABLES
@@ -30,6 +30,19 @@ log = logging.getLogger("subrosa.store")
 BATCH = 64
 _PURGE_US = 3_600_000_000
 _ROUNDS = 16  # of loading facts for one command; more means a handler that never settles
+
+
+
+class Unclaimed(Exception):
+    """A decision needs topics that its batch has not claimed: it goes into a later one with them.
+
+    Only where several processes write: see `server.store.claims`.
+    """
+
+    def __init__(self, topics: Sequence[int]) -> None:
+        super().__init__("topics to claim first")
+        self.topics = topics
+
 
 Decide = Callable[[Call, Work], dict[str, Any]]
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -69,7 +82,7 @@ class GroupCommit:
                 )
                 return [outcome for call in calls for outcome in self.run([call])]
             log.exception("a command could not be written", extra={"cmd": calls[0].cmd})
-            return [_internal(calls[0])]
+            return [internal(calls[0])]
 
     def _one_transaction(self, calls: Sequence[Call]) -> list[Outcome]:
         # Time never runs backwards in the log, whatever the clock does.
@@ -77,7 +90,13 @@ class GroupCommit:
         self._world.trim()
         try:
             with self._transaction() as connection:
-                batch = _Batch(connection, self._world, self._deployment, now_us, self._decide)
+                world, deployment = self._world, self._deployment
+                batch = Batch(
+                    connection,
+                    world,
+                    lambda caller: Work(world, deployment, caller, now_us),
+                    self._decide,
+                )
                 outcomes = list(batch.decide_all(calls))
                 batch.flush()
                 if now_us - self._purged_us > _PURGE_US:
@@ -89,32 +108,35 @@ class GroupCommit:
             raise
 
 
-class _Batch:
-    """One batch's pass over its commands."""
+class Batch:
+    """One batch's pass over its commands. `begin` makes the work of a caller's command; `topics`
+    gets the topics that they write."""
 
     def __init__(
         self,
         connection: Connection,
         world: World,
-        deployment: Deployment,
-        now_us: int,
+        begin: Callable[[Caller], Work],
         decide: Decide,
+        topics: set[int] | None = None,
     ) -> None:
+        self._topics = topics
         self._connection = connection
         self._world = world
-        self._deployment = deployment
-        self._now_us = now_us
+        self._begin = begin
         self._decide = decide
         self._dirty: dict[type[Row], dict[Any, Row]] = {}
 
     def decide_all(self, calls: Sequence[Call]) -> Iterator[Outcome]:
         """Each command in order, on the facts that the ones before it left."""
         for index, call in enumerate(calls):
-            yield self._outcome(call, calls[index + 1 :])
+            yield self.outcome(call, calls[index + 1 :])
 
-    def _outcome(self, call: Call, following: Sequence[Call]) -> Outcome:
+    def outcome(self, call: Call, following: Sequence[Call]) -> Outcome:
+        """What one command comes to; what it put is the later ones' to see. `following` are
+        those whose facts may be read with its own. Raises `Unclaimed` where it is put off."""
         for _ in range(_ROUNDS):
-            work = Work(self._world, self._deployment, call.caller, self._now_us)
+            work = self._begin(call.caller)
             try:
                 result = self._decide(call, work)
             except Missing as missing:
@@ -122,9 +144,11 @@ class _Batch:
                 continue
             except CommandError as error:
                 return Outcome(error=error)
+            except Unclaimed:
+                raise
             except Exception:
                 log.exception("a command failed", extra={"cmd": call.cmd})
-                return _internal(call)
+                return internal(call)
             self._apply(work)
             return Outcome(
                 result=result,
@@ -132,6 +156,7 @@ class _Batch:
                 signals=work.signals,
                 endings=work.endings,
                 opened=work.opened,
+                until=work.until,
             )
         raise StoreFailed(f"{call.cmd} asked for facts without end")
 
@@ -140,7 +165,7 @@ class _Batch:
         wants: list[Want] = []
         for call in following:
             try:
-                self._decide(call, Work(self._world, self._deployment, call.caller, self._now_us))
+                self._decide(call, self._begin(call.caller))
             except Missing as missing:
                 wants += missing.wants
             except Exception:  # noqa: BLE001, S112 - it is decided for good when its turn comes
@@ -148,6 +173,7 @@ class _Batch:
         return wants
 
     def _load(self, wants: Sequence[Want]) -> None:
+        """Read these facts."""
         self.flush()  # an index is read from the tables: they must know what was put so far
         facts.load(self._connection, wants, self._world)
 
@@ -156,6 +182,8 @@ class _Batch:
             self._world.apply(row)
             if kind in TABLES:
                 self._dirty.setdefault(kind, {})[ident] = row
+            if self._topics is not None and isinstance(row, Topic):
+                self._topics.add(row.key)
 
     def flush(self) -> None:
         """Write what was put since the last flush."""
@@ -164,7 +192,8 @@ class _Batch:
         self._dirty = {}
 
 
-def _internal(call: Call) -> Outcome:
+def internal(call: Call) -> Outcome:
+    """The answer to a fault, which is logged under its reference."""
     ref = secrets.token_hex(4)
     log.error("answered internal", extra={"cmd": call.cmd, "ref": ref})
     return Outcome(error=Internal(ref=ref))

@@ -7,15 +7,16 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, select, tuple_
+from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
-from server.domain.rows import DeviceToken, Refusal, Row
+from server.domain.rows import DeviceToken, Fence, Refusal, Row
 from server.store.tables import TABLES
 
 R = TypeVar("R", bound=Row)
+FENCES_MS = 24 * 3_600_000
 AT_ONCE = 500  # bound parameters of one IN list
 
 
@@ -37,6 +38,15 @@ def fetch(connection: Connection, kind: type[R], *where: ColumnElement[bool]) ->
     return [build(kind, values) for values in found]
 
 
+def padded(values: Sequence[Any]) -> list[Any]:
+    """These values, the last one repeated up to a power of two: few different statements, which
+    are then prepared once, whatever the number of values."""
+    if not values:
+        return []
+    size = 1 << (len(values) - 1).bit_length()
+    return [*values, *(values[-1] for _ in range(size - len(values)))]
+
+
 @cache
 def _by_identity(kind: type[Row]) -> Executable:
     table = TABLES[kind]
@@ -52,7 +62,7 @@ def by_identity(connection: Connection, kind: type[R], idents: Iterable[Any]) ->
     rows: list[R] = []
     wanted = list(idents)
     for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
+        some = padded(wanted[start : start + AT_ONCE])
         found = connection.execute(_by_identity(kind), {"wanted": some})
         rows += [build(kind, values) for values in found]
     return rows
@@ -78,7 +88,13 @@ def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
 
 
 def purge(connection: Connection, now_ms: int) -> None:
-    """Forget tokens that have expired: nobody can come back with them."""
+    """Forget tokens that have expired, with which nobody can come back, and old fences: a node
+    that has not read them is found out by the gap."""
     for kind in (DeviceToken, Refusal):
         table = TABLES[kind]
         connection.execute(delete(table).where(table.c.expires_ms < now_ms))
+    fence = TABLES[Fence].c
+    last = select(func.max(fence.seq)).scalar_subquery()
+    connection.execute(
+        delete(TABLES[Fence]).where(fence.at_ms < now_ms - FENCES_MS, fence.seq < last)
+    )

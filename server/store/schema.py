@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import itertools
 import secrets
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from server.commands.work import Deployment
 from server.domain.ids import Ids
@@ -22,6 +25,11 @@ from server.errors import StoreUnavailable
 from server.store import tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEEDS = "needs"
+"""Names the oldest revision whose code may serve this database; a migration sets it."""
+
+MIGRATING: Final = 1
+"""The advisory locks' space of migrations; topics are locked in the other, of one number."""
 
 
 def _config() -> Config:
@@ -30,36 +38,98 @@ def _config() -> Config:
     return config
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that this database has not had. Raises `StoreUnavailable` for a
-    database that a newer version has migrated."""
+def version() -> str:
+    """The version of the schema that this code is of."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def migrate(connection: Connection) -> None:
+    """Run the migrations that this database has not had, within the transaction.
+
+    Raises `StoreUnavailable` for a database that a newer version has migrated so that this one
+    cannot serve it.
+    """
     config = _config()
     script = ScriptDirectory.from_config(config)
-    with engine.begin() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present == script.get_current_head():
-            return
-        if present is not None and present not in {r.revision for r in script.walk_revisions()}:
-            raise StoreUnavailable(
-                f"the database is of a newer version ({present}): run the version that made it"
-            )
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    present = MigrationContext.configure(connection).get_current_revision()
+    if present == script.get_current_head():
+        return
+    if present is not None and present not in {r.revision for r in script.walk_revisions()}:
+        _serves_a_newer(connection, present, str(script.get_current_head()))
+        return
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _serves_a_newer(connection: Connection, present: str, ours: str) -> None:
+    """While nodes are replaced one by one, those of the version before go on, and may start."""
+    table = tables.deployment
+    needs = connection.scalar(select(table.c.value).where(table.c.name == NEEDS))
+    if needs is None or ours < str(needs):
+        raise StoreUnavailable(
+            f"the database is of a newer version ({present}): run the version that made it"
+        )
 
 
 def deployment(connection: Connection, policy: Policy) -> Deployment:
-    """The deployment's ids, epoch and next key; made at the first start."""
+    """The deployment's ids, epoch and next key, where this process alone writes; made at the
+    first start."""
+    last = max(connection.scalar(select(func.max(keyed.c.key))) or 0 for keyed in tables.KEYED)
+    return _deployment(connection, policy, itertools.count(last + 1))
+
+
+def open_shared(connection: Connection, policy: Policy) -> Deployment:
+    """Migrate and read the same where several processes write, of whom one does so at a time."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:space, 0)"), {"space": MIGRATING})
+    migrate(connection)
+    return _deployment(connection, policy, KeyBlocks())
+
+
+class KeyBlocks:
+    """Keys of a block that is this process's alone, and the next block when one is used up.
+
+    A sequence gives blocks; `fill` is to be called in each transaction before keys are taken.
+    """
+
+    SIZE: Final = 10_000
+    _SPARE: Final = 4_096  # more than any batch takes
+
+    def __init__(self) -> None:
+        self._keys: deque[range] = deque()
+        self._next = 0
+        self._end = 0
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        while self._next >= self._end:
+            block = self._keys.popleft()
+            self._next, self._end = block.start, block.stop
+        key = self._next
+        self._next += 1
+        return key
+
+    def fill(self, connection: Connection) -> None:
+        """See to it that a batch's keys are there."""
+        if self._end - self._next + sum(map(len, self._keys)) < self._SPARE:
+            block = connection.scalar(text("SELECT nextval('key_block')"))
+            assert block is not None
+            self._keys.append(range(block * self.SIZE, (block + 1) * self.SIZE))
+
+
+def _deployment(connection: Connection, policy: Policy, keys: Iterator[int]) -> Deployment:
     table = tables.deployment
     values = {str(row.name): str(row.value) for row in connection.execute(select(table))}
-    if not values:
-        values = {"epoch": secrets.token_urlsafe(12), "id_secret": secrets.token_hex(32)}
+    if "epoch" not in values:
+        made = {"epoch": secrets.token_urlsafe(12), "id_secret": secrets.token_hex(32)}
         connection.execute(
-            insert(table), [{"name": name, "value": value} for name, value in values.items()]
+            insert(table), [{"name": name, "value": value} for name, value in made.items()]
         )
-    last = max(connection.scalar(select(func.max(keyed.c.key))) or 0 for keyed in tables.KEYED)
+        values |= made
     return Deployment(
         ids=Ids(bytes.fromhex(values["id_secret"])),
         policy=policy,
         epoch=values["epoch"],
-        keys=itertools.count(last + 1),
+        keys=keys,
     )

@@ -27,11 +27,13 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import facts
-from server.store.rows import build, by_identity, columns, fetch
+from server.store.rows import build, by_identity, columns, fetch, padded
 from server.store.tables import (
     conversation,
     entry,
     invitation,
+    last_seen,
+    live_session,
     member,
     message,
     pair,
@@ -288,10 +290,28 @@ class SqlSnapshot:
         )
         return [build(Entry, values) for values in found]
 
-    def changed_heads(self, since_ms: int) -> dict[str, int]:
-        """The heads of topics that moved since then, by name."""
+    def attendance(self, members: Sequence[int]) -> dict[int, tuple[list[str], int]]:
+        """On which nodes each of these has a session, and when the last was there."""
+        found: dict[int, tuple[list[str], int]] = {key: ([], 0) for key in members}
+        wanted = padded(members)
+        for key, at_ms in self._connection.execute(
+            select(last_seen.c.member, last_seen.c.at_ms).where(last_seen.c.member.in_(wanted))
+        ):
+            found[key] = ([], at_ms)
+        for key, node in self._connection.execute(
+            select(live_session.c.member, live_session.c.node).where(
+                live_session.c.member.in_(wanted)
+            )
+        ):
+            found[key][0].append(node)
+        return found
+
+    def changed_heads(self, names: Sequence[str], since_ms: int) -> dict[str, int]:
+        """The heads of those of these topics that moved since then, by name."""
         found = self._connection.execute(
-            select(topic.c.name, topic.c.head).where(topic.c.changed_ms >= since_ms)
+            select(topic.c.name, topic.c.head).where(
+                topic.c.name.in_(padded(names)), topic.c.changed_ms >= since_ms
+            )
         )
         return {row.name: row.head for row in found}
 

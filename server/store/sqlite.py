@@ -82,8 +82,8 @@ class SqliteFile:
         self.writing = _engine(path, "BEGIN IMMEDIATE")
         self.reading = _engine(path, "BEGIN")
         try:
-            schema.migrate(self.writing)
             with self.writing.begin() as connection:
+                schema.migrate(connection)
                 self.deployment: Deployment = schema.deployment(connection, policy)
         except (DBAPIError, sqlite3.Error) as error:
             self.close()

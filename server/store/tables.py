@@ -138,7 +138,19 @@ refusal = _table(
 )  # fmt: skip
 fence = _table(
     "fence", _key("seq"), _text("kind"), _int("at_ms"), _int("member"), _int("other"),
-    _int("conversation"), _int("pos"), _text("device"), _flag("on"),
+    _int("conversation"), _int("pos"), _text("device"), _flag("on"), _text("who"),
+)  # fmt: skip
+
+live_session = _table(
+    "live_session", Column("id", Text, primary_key=True), _int("member"), _text("node"),
+    _int("opened_ms"), _int("silent_ms"), _flag("unwanted"),
+    Index("live_session_member", "member"), Index("live_session_node", "node"),
+)  # fmt: skip
+last_seen = _table("last_seen", _key("member"), _int("at_ms"))
+# Nodes' own, not rows that commands decide on.
+lease = Table(
+    "lease", metadata, Column("node", Text, primary_key=True), _int("beat"), _int("passed"),
+    _int("sessions"),
 )  # fmt: skip
 
 TABLES: dict[type[Row], Table] = {
@@ -156,5 +168,6 @@ TABLES: dict[type[Row], Table] = {
     rows.DeviceToken: device_token,
     rows.Refusal: refusal,
     rows.Fence: fence,
+    rows.LiveSession: live_session,
 }
 KEYED = (member, topic, invitation, conversation, message)

@@ -73,6 +73,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
         self.deletions = Deletions(store)
+        self.node = store.deployment.node
 
     def command(self, caller: Caller, name: str) -> Command:
         """The command of this name that this caller may give. Raises `Invalid`."""
@@ -128,8 +129,9 @@ class Dispatcher:
             present = self._present(params) if isinstance(params, Presence) else {}
             answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
             if isinstance(params, Presence):
-                visible = answer.pop("ask")
-                answer["members"].update({m: present[m] for m in visible if m in present})
+                visible, elsewhere = answer.pop("ask"), answer.pop("elsewhere")
+                for member in visible:
+                    self._attend(answer["members"], member, present.get(member), elsewhere)
             elif isinstance(params, Issue):
                 answer["token"] = self.tokens.issue(params.member, params.ttl)
             finish(Outcome(result=answer))
@@ -139,6 +141,24 @@ class Dispatcher:
             ref = secrets.token_hex(4)
             log.exception("a read failed", extra={"cmd": command.name, "ref": ref})
             finish(Outcome(error=Internal(ref=ref)))
+
+    def _attend(
+        self,
+        members: dict[str, dict[str, Any]],
+        member: str,
+        here: dict[str, Any] | None,
+        elsewhere: dict[str, tuple[list[str], int]],
+    ) -> None:
+        """Join what is known of a member's presence here and on other nodes."""
+        nodes, last_ms = elsewhere.get(member, ([], 0))
+        active = any(self.hub.fences.lives(node) for node in nodes if node != self.node)
+        if here is not None:
+            active = active or here["active"]
+            last_ms = max(last_ms, here["last_active"])
+        if active:
+            last_ms = max(last_ms, self.hub.now_ms())
+        if active or last_ms:
+            members[member] = {"active": active, "last_active": last_ms}
 
     def _present(self, params: Presence) -> dict[str, dict[str, Any]]:
         """What this node knows of these members' presence."""

@@ -61,10 +61,11 @@ async def serve(
     started: Callable[[str, int], None],
     drain: Callable[[], Awaitable[None]],
     limits: Limits | None = None,
+    listening: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain and stop. Run it on uvloop, in the main thread.
 
-    `started` is told the address once connections are taken: a real port where 0 was asked for.
+    `listening` is a socket to serve instead of host and port. `started` is told the address once connections are taken: a real port where 0 was asked for.
     `drain` runs once, while requests and sessions still work: it makes the server unready, says
     goodbye to sessions and finishes writes. It is cancelled after DRAIN_S seconds, or by a second
     signal: what must not be cancelled it has to shield. Then nothing new is taken, the rest get a
@@ -85,7 +86,9 @@ async def serve(
             limit.reschedule(loop.time())
             limit = None
 
-    async with running(app, acceptor, host=host, port=port, limits=limits) as served:
+    async with running(
+        app, acceptor, host=host, port=port, limits=limits, listening=listening
+    ) as served:
         served.task.add_done_callback(lambda _: stop.set())
         with _signals(on_signal):
             started(served.host, served.port)
@@ -106,6 +109,7 @@ async def running(
     host: str = "127.0.0.1",
     port: int = 0,
     limits: Limits | None = None,
+    listening: socket.socket | None = None,
     opcode_of: Callable[[str], int] = message_opcode,
 ) -> AsyncIterator[Served]:
     """A server for the length of a block, in the running loop, without handling any signal.
@@ -118,7 +122,8 @@ async def running(
         SetupError: the address cannot be listened on.
     """
     endpoint = Endpoint(acceptor, limits or Limits(), opcode_of)
-    listening = _listen(host, port, endpoint.limits)
+    if listening is None:
+        listening = listen(host, port, endpoint.limits)
     address = listening.getsockname()
     server = _Server(_config(app, endpoint))
     task = asyncio.get_running_loop().create_task(server.serve(sockets=[listening]))
@@ -176,11 +181,29 @@ def _config(app: Callable[..., Awaitable[None]], endpoint: Endpoint) -> uvicorn.
     )
 
 
-def _listen(host: str, port: int, limits: Limits) -> socket.socket:
-    """A listening socket whose options every connection inherits."""
+def listen(
+    host: str,
+    port: int,
+    limits: Limits | None = None,
+    *,
+    shared: bool = False,
+    beside: bool = False,
+) -> socket.socket:
+    """A listening socket whose options every connection inherits; `shared` is for several on one
+    port, of which the others are `beside` the first.
+
+    Raises:
+        SetupError: the address cannot be listened on.
+    """
+    limits = limits or Limits()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        if shared and not beside:  # with others that share it, it would not be refused
+            with socket.create_server((host, port), family=family) as alone:
+                port = alone.getsockname()[1]
+        listening = socket.create_server(
+            (host, port), family=family, backlog=_BACKLOG, reuse_port=shared
+        )
     except OSError as error:
         raise SetupError(_reason(host, port, error)) from error
     listening.setblocking(False)

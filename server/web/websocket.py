@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from server.commands.command import Command, Params
 from server.commands.members import Connect, Refresh, Resume
 from server.commands.outcome import Caller, Outcome
@@ -210,7 +212,7 @@ class Connection:
         def done(outcome: Outcome) -> None:
             if outcome.error is None:
                 self._caller = caller
-                session.expires_ms, session.jti = caller.expires_ms, caller.jti
+                session.go_on_with(caller)
             self._finished(request, command, outcome)
 
         self._give(request, command, params, done, caller)
@@ -283,14 +285,14 @@ class Connection:
             secrets.token_urlsafe(12), self.wire, self._protocol.codec, audience,
             params.device, now,
         )  # fmt: skip
-        session.expires_ms, session.jti = caller.expires_ms, caller.jti
+        session.go_on_with(caller)
         self.session = session
         gateway.hub.register(session)
 
         def done(outcome: Outcome) -> None:
             self._opened(request, params, outcome)
 
-        dispatcher.start(caller, command, params, done)
+        dispatcher.start(replace(caller, session=session.id), command, params, done)
 
     def _opened(self, request: Request, params: Connect, outcome: Outcome) -> None:
         session, gateway = self.session, self._gateway
@@ -301,14 +303,16 @@ class Connection:
             self.session = None
             self._not_connected(request, outcome.error)
             return
-        excess = gateway.hub.excess(session)
+        opened, value = outcome.opened, outcome.result or {}
+        assert opened is not None
+        excess = gateway.hub.excess(session, opened.elsewhere)
         if excess is session:
             self.end(*TOO_MANY)
             return
-        if excess is not None:
+        if isinstance(excess, Session):
             gateway.hub.end(excess, *TOO_MANY)
-        opened, value = outcome.opened, outcome.result or {}
-        assert opened is not None
+        elif excess is not None:
+            gateway.hub.attendance.unwanted(excess.id)
         resuming = Resuming(
             gateway.policy.resume_events,
             opened,

@@ -1,0 +1,215 @@
+"""The group commit of a store that several processes write.
+
+One batch is one transaction: rehearse its commands, lock what they claim, read the facts under the
+locks, decide in order of arrival, write. A command whose topics others hold is put off, and so are
+the same member's behind it; nothing waits for a lock but a command that has been put off too
+often, which then has a transaction of its own and stands in line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from sqlalchemy import BigInteger, Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from server.commands import table
+from server.commands.facts import (
+    Handle,
+    Memberships,
+    Named,
+    Roster,
+    Want,
+    World,
+)
+from server.commands.outcome import Outcome
+from server.commands.work import Deployment
+from server.domain.rows import Conversation, Member, Pair, Participant, Row, Topic
+from server.errors import Internal
+from server.store import facts, rows
+from server.store.backlog import Waiting
+from server.store.claims import ROUNDS, GuardedWork, Rehearsal, rehearse
+from server.store.group_commit import Batch, Decide, Unclaimed
+from server.store.schema import KeyBlocks
+
+PATIENCE = 5  # tries; then a command waits for its locks
+_PURGE_US = 3_600_000_000
+_REMEMBERED: tuple[type[Row], ...] = (
+    Handle, Named, Member, Topic, Pair, Conversation, Participant, Roster, Memberships,
+)  # fmt: skip
+_KEYS = bindparam("keys", type_=ARRAY(BigInteger))
+_TRY = text(
+    "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)"
+).bindparams(_KEYS)
+_WAIT = text(
+    "SELECT pg_advisory_xact_lock(key) FROM"
+    " (SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key ORDER BY key) AS sorted"
+).bindparams(_KEYS)
+
+
+class Decided(msgspec.Struct):
+    """What a batch came to, before its commit: outcomes by command, in order, and those put off.
+
+    `held` are the topics that are this transaction's until its end.
+    """
+
+    outcomes: list[tuple[Waiting, Outcome]]
+    put_off: list[Waiting]
+    held: set[int]
+
+
+class SharedCommit:
+    """Decides batches for one process. `elsewhere` are topics that its other transactions hold;
+    `now_us` tells the time, by default that of the database."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        now_us: Callable[[], int] | None = None,
+        decide: Decide = table.decide,
+    ) -> None:
+        self.elsewhere: set[int] = set()
+        self._deployment = deployment
+        self._clock_us = now_us
+        self.decide = decide
+        self._hints = World()
+        self._last_us = 0
+        self._purged_us = 0
+
+    def decide_all(self, connection: Connection, batch: Sequence[Waiting]) -> Decided:
+        """Lock, read, decide and write; the caller commits. Raises what the database raises, with
+        nothing stored."""
+        now_us = self._now_us(connection)
+        keys = self._deployment.keys
+        if isinstance(keys, KeyBlocks):
+            keys.fill(connection)
+        self._hints.trim()
+        rehearsed = rehearse(
+            [waiting.call for waiting in batch],
+            self._hints,
+            self._deployment,
+            now_us,
+            self.decide,
+            connection,
+        )
+        held = self._lock(connection, batch, rehearsed)
+        self.elsewhere |= held
+        decided = Decided([], [], held)
+        try:
+            self._carry_out(connection, batch, rehearsed, now_us, decided)
+        except BaseException:
+            self.release(decided)
+            raise
+        places = {id(waiting): place for place, waiting in enumerate(batch)}
+        decided.put_off.sort(key=lambda waiting: places[id(waiting)])
+        if now_us - self._purged_us > _PURGE_US:
+            rows.purge(connection, now_us // 1000)
+            self._purged_us = now_us
+        return decided
+
+    def release(self, decided: Decided) -> None:
+        """The transaction is over, however it ended."""
+        self.elsewhere -= decided.held
+
+    def _now_us(self, connection: Connection) -> int:
+        now = self._clock_us() if self._clock_us is not None else database_us(connection)
+        # Time never runs backwards in the log, whatever the clock does.
+        self._last_us = max(now, self._last_us + 1)
+        return self._last_us
+
+    def _lock(
+        self, connection: Connection, batch: Sequence[Waiting], rehearsed: Sequence[Rehearsal]
+    ) -> set[int]:
+        claims: set[int] = set()
+        for waiting, work in zip(batch, rehearsed, strict=True):
+            claims |= work.claims | waiting.claims
+        if len(batch) == 1 and batch[0].tries >= PATIENCE:
+            connection.execute(_WAIT, {"keys": sorted(claims)})
+            return claims
+        wanted = sorted(claims - self.elsewhere)
+        return set(connection.scalars(_TRY, {"keys": wanted})) if wanted else set()
+
+    def _carry_out(
+        self,
+        connection: Connection,
+        batch: Sequence[Waiting],
+        rehearsed: Sequence[Rehearsal],
+        now_us: int,
+        decided: Decided,
+    ) -> None:
+        ready: list[Waiting] = []
+        wants: dict[Want, None] = {}
+        held_back: set[str] = set()
+        for waiting, work in zip(batch, rehearsed, strict=True):
+            member = waiting.call.caller.member
+            if (member and member in held_back) or not (
+                work.claims | waiting.claims
+            ) <= decided.held:
+                waiting.tries += member not in held_back
+                held_back.add(member)
+                decided.put_off.append(waiting)
+            else:
+                ready.append(waiting)
+                wants.update(work.wants)
+        if ready:
+            world = World()
+            facts.load(connection, wants, world)
+            self._decide_ready(connection, ready, world, now_us, decided)
+            self._remember(world)
+
+    def _decide_ready(
+        self,
+        connection: Connection,
+        ready: Sequence[Waiting],
+        world: World,
+        now_us: int,
+        decided: Decided,
+    ) -> None:
+        held, deployment = decided.held, self._deployment
+        batch = Batch(
+            connection,
+            world,
+            lambda caller: GuardedWork(world, deployment, caller, now_us, held),
+            self.decide,
+            held,
+        )
+        held_back: set[str] = set()
+        calls = [waiting.call for waiting in ready]
+        for index, waiting in enumerate(ready):
+            member = waiting.call.caller.member
+            if member and member in held_back:
+                decided.put_off.append(waiting)
+                continue
+            try:
+                outcome = batch.outcome(waiting.call, calls[index + 1 :])
+            except Unclaimed as more:
+                waiting.claims.update(more.topics)
+                waiting.rounds += 1
+                if waiting.rounds < ROUNDS:
+                    held_back.add(member)
+                    decided.put_off.append(waiting)
+                    continue
+                outcome = Outcome(error=Internal(ref="claims"))
+            decided.outcomes.append((waiting, outcome))
+        batch.flush()
+
+    def _remember(self, world: World) -> None:
+        for kind in _REMEMBERED:
+            known = world.known.get(kind)
+            if known:
+                self._hints.of(kind).update(known)
+
+    def forget(self) -> None:
+        """A transaction failed: what was believed may be why."""
+        self._hints.forget()
+
+
+def database_us(connection: Connection) -> int:
+    """The database's time, Unix microseconds: one clock for all nodes."""
+    return int(
+        connection.scalar(
+            text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
+        )
+        or 0
+    )
