@@ -53,6 +53,7 @@ log = logging.getLogger("subrosa.app")
 HEADS_S = 1.5
 DRAIN_SPREAD_MS = 5_000
 DRAIN_STEP_S = 3.0
+REDIS_S = 1.0  # for Redis to answer at the start, before it is said that it does not
 
 
 class Node:
@@ -304,7 +305,7 @@ async def run_server(settings: Settings, assets: Path, say: Callable[[str], None
         if settings.demo:
             await demo.populate(node.store, clock)
         node.start()
-        _tell_of_redis(node, say)
+        await _tell_of_redis(node, say)
 
         def started(host: str, port: int) -> None:
             node.gateway.origins.update(own_origins(host, port))
@@ -327,9 +328,13 @@ async def run_server(settings: Settings, assets: Path, say: Callable[[str], None
         await node.close()
 
 
-def _tell_of_redis(node: Node, say: Callable[[str], None]) -> None:
-    if not node.bus.healthy:
-        say("Redis cannot be reached yet: degraded, what happens on other nodes arrives later")
+async def _tell_of_redis(node: Node, say: Callable[[str], None]) -> None:
+    try:
+        async with asyncio.timeout(REDIS_S):
+            while not node.bus.healthy:
+                await asyncio.sleep(REDIS_S / 50)
+    except TimeoutError:
+        say("Redis cannot be reached: degraded, what happens on other nodes arrives late")
 
 
 async def migrate(settings: Settings) -> str:

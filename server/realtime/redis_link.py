@@ -124,9 +124,7 @@ class Link:
         Raises: `ResponseError` for a reply that is an error, others of `FAILURES` when the
         connection is gone. Cancelled, it closes the connection.
         """
-        reply = await self._connection.read_response(
-            disable_decoding=True, timeout=math.inf
-        )
+        reply = await self._connection.read_response(disable_decoding=True, timeout=math.inf)
         return cast(object, reply)
 
     def abort(self) -> None:

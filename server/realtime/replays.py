@@ -223,28 +223,32 @@ class Replays:
         """Find topics whose last events this node was never told of, over so many seconds."""
         again, self._unhealed = self._unhealed, set()
         names = list(self._hub.topics)
-        before, self._compared_ms = self._compared_ms, 0
+        before, earliest = self._compared_ms, 0
         steps = range(0, len(names), HEADS_AT_ONCE)
         for start in steps:
-            await self._compare(
+            now_ms = await self._compare(
                 names[start : start + HEADS_AT_ONCE],
                 lambda now_ms: min(now_ms, before or now_ms) - HEADS_MARGIN_MS,
             )
+            # The store's clock may be set back or forth in between: the earlier counts.
+            earliest = min(now_ms, earliest or now_ms)
             if spread_s:
                 await asyncio.sleep(spread_s / len(steps))
+        self._compared_ms = earliest
         for name in again:
             live = self._hub.topics.get(name)
             if live is not None:
                 self.heal(live)
 
-    async def _compare(self, names: Sequence[str], since_ms: Callable[[int], int]) -> None:
+    async def _compare(self, names: Sequence[str], since_ms: Callable[[int], int]) -> int:
+        """Heal those of these that moved since then; answers the store's time."""
+
         def ask(snapshot: Snapshot) -> tuple[int, dict[str, int]]:
             return snapshot.now_ms, snapshot.changed_heads(names, since_ms(snapshot.now_ms))
 
         now_ms, heads = await self._ask(ask)
-        # The store's clock may be set back or forth in between: the earlier counts.
-        self._compared_ms = min(now_ms, self._compared_ms or now_ms)
         for name, head in heads.items():
             live = self._hub.topics.get(name)
             if live is not None and head > live.pos:
                 self.heal(live)
+        return now_ms

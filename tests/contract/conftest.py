@@ -1,4 +1,4 @@
-"""What the contract's tests have in common: a mother of processes, and keys for tokens."""
+"""What the contract's tests have in common: the houses they run in, a mother of processes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import houses
 from tests.support.bounded import bound
 from tests.support.nursery import Nursery
 
 HERE = Path(__file__).parent
+
+# What is about one process, its files, its sockets or its command line is the same in every house.
+ONE_PROCESS = ("test_running", "test_drain", "test_handshake", "test_http", "test_tokens")
 
 
 @pytest.fixture(scope="package")
@@ -18,6 +22,23 @@ def nursery() -> Iterator[Nursery]:
     """Forks the command line as processes of their own."""
     with Nursery() as mother:
         yield mother
+
+
+@pytest.fixture(autouse=True)
+def house(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where `running_node` puts the test's server."""
+    name = getattr(request, "param", houses.EMBEDDED)
+    token = houses.CURRENT.set(name)
+    yield
+    houses.CURRENT.reset(token)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".")[2] in ONE_PROCESS:
+        return
+    marker = metafunc.definition.get_closest_marker("houses")
+    chosen = marker.args if marker is not None else houses.CONTRACT
+    metafunc.parametrize("house", chosen, indirect=True, ids=lambda name: name.replace(" ", "-"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

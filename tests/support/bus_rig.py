@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
+import pytest
+
 from server.realtime.redis_bus import RedisBus
 from tests.support.bounded import LIMIT_S
 from tests.support.waiting import until
 
 KEY = b"k" * 32
+NODE_RULES = "resetkeys resetchannels &subrosa:* -@all +publish +subscribe +unsubscribe +ping"
+LIMITED = (f"user node on >secret {NODE_RULES}",)
+"""For Redis's configuration: a user with the rights that a node needs."""
 
 
 class Heard:
@@ -52,6 +57,11 @@ async def node(
         yield bus, heard
     finally:
         await bus.close()
+
+
+def log_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the bus has logged."""
+    return [record.getMessage() for record in caplog.records if record.name == "subrosa.bus"]
 
 
 @contextmanager

@@ -155,6 +155,13 @@ class RedisService:
         ) as client:
             return client.execute_command(*command)
 
+    def forget(self) -> None:
+        """Cut whoever is connected, and begin its statistics and logs of refusals anew."""
+        for kind in ("pubsub", "normal"):
+            self.ask("CLIENT", "KILL", "TYPE", kind)
+        self.ask("CONFIG", "RESETSTAT")
+        self.ask("ACL", "LOG", "RESET")
+
     def subscribers(self, channel: str) -> int:
         """How many connections are subscribed to a channel."""
         return int(self.ask("PUBSUB", "NUMSUB", channel)[1])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,16 +22,27 @@ from server.store.sqlite import now_us
 from server.web.http import OPERATOR
 from server.web.origins import own_origins
 from server.web.serving import running
+from tests.support import houses
 
 
 class Running:
-    """A node that serves on `base`, e.g. http://127.0.0.1:40123, and its parts."""
+    """One house that serves on `base`, e.g. http://127.0.0.1:40123: a node, or several.
 
-    def __init__(self, node: Node, base: str) -> None:
-        self.node = node
-        self.base = base
-        self.ws = base.replace("http", "ws") + "/ws"
-        self.admin_key = node.admin_key
+    Of several, WebSockets go to one after the other and HTTP to the last; `node` is the first.
+    """
+
+    def __init__(self, *served: tuple[Node, str]) -> None:
+        self.nodes = [node for node, _ in served]
+        self.node = self.nodes[0]
+        self.bases = [base for _, base in served]
+        self.base = self.bases[-1]
+        self._turns = itertools.cycle(self.bases)
+        self.admin_key = self.node.admin_key
+
+    @property
+    def ws(self) -> str:
+        """Where the next WebSocket goes."""
+        return next(self._turns).replace("http", "ws") + "/ws"
 
     def token(self, member: str, ttl_s: int = 3600) -> str:
         """A member's token."""
@@ -38,7 +50,7 @@ class Running:
 
     async def operate(self, cmd: str, **params: Any) -> dict[str, Any]:
         """An operator's command."""
-        return await self.node.dispatcher.call(OPERATOR, cmd, params)
+        return await self.nodes[-1].dispatcher.call(OPERATOR, cmd, params)
 
     async def people(self, *members: str, connected: bool = True) -> None:
         """Make members, all connected to each other unless told otherwise."""
@@ -59,29 +71,38 @@ async def running_node(
     data: Path | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
-    """A server in this loop, on a directory of its own unless `data` is given."""
-    with TemporaryDirectory() as directory:
-        clock = sample.Clock(now_us)
-        node = await Node.open(
-            Settings(
-                data=data or Path(directory),
-                demo=demo,
-                policy=policy,
-                rate_limits=rate_limits,
-                **settings,
-            ),
-            clock,
+    """The house that the test runs in (see `houses`), in this loop, on a directory of its own
+    unless `data` is given."""
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(TemporaryDirectory()))
+        shared, count = await stack.enter_async_context(houses.resources())
+        chosen = Settings(
+            data=data or directory,
+            demo=demo,
+            policy=policy,
+            rate_limits=rate_limits,
+            **{**shared, **settings},
         )
-        try:
-            if demo:
-                await sample.populate(node.store, clock)
-            node.start()
-            async with running(node.asgi(ASSETS), node.gateway) as served:
-                node.gateway.origins.update(own_origins(served.host, served.port))
-                node.lock.announce(f"http://{served.host}:{served.port}")
-                yield Running(node, f"http://{served.host}:{served.port}")
-        finally:
-            await node.close()
+        served = [await stack.enter_async_context(_serving(chosen)) for _ in range(count)]
+        yield Running(*served)
+
+
+@asynccontextmanager
+async def _serving(settings: Settings) -> AsyncIterator[tuple[Node, str]]:
+    clock = sample.Clock(now_us)
+    node = await Node.open(settings, clock if settings.demo else now_us)
+    try:
+        if settings.demo:
+            await sample.populate(node.store, clock)
+        node.start()
+        async with running(node.asgi(ASSETS), node.gateway) as served:
+            base = f"http://{served.host}:{served.port}"
+            node.gateway.origins.update(own_origins(served.host, served.port))
+            if node.lock is not None:
+                node.lock.announce(base)
+            yield node, base
+    finally:
+        await node.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,84 @@
+"""The houses that one suite runs in: each allowed pair of store and bus, and two nodes.
+
+`CURRENT` names the one that the test at hand runs in. The services behind it are real, started
+when a test first needs them and ended with the process that runs the tests; every house has a
+database of its own, copied from one that has been migrated, and a prefix of its own in Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import text
+
+from server.domain.policy import DEFAULT
+from server.store.postgres import PostgresDatabase
+from tests.support.postgres_service import Postgres
+from tests.support.redis_service import RedisService
+
+EMBEDDED = "sqlite"
+HOUSES = {
+    EMBEDDED: 1,
+    "sqlite+redis": 1,
+    "postgres": 1,
+    "postgres+redis": 1,
+    "two nodes": 2,
+}
+CONTRACT = (EMBEDDED, "postgres", "two nodes")
+CURRENT: ContextVar[str] = ContextVar("house", default=EMBEDDED)
+TEMPLATE = "migrated"
+_numbers = itertools.count(1)
+
+
+@functools.cache
+def postgres() -> Postgres:
+    """This process's PostgreSQL, with a migrated database to copy."""
+    service = Postgres()
+    service.__enter__()
+    atexit.register(service.__exit__, None, None, None)
+    service.create_database(TEMPLATE)
+    asyncio.run(_migrate(service.url(TEMPLATE)))
+    return service
+
+
+@functools.cache
+def redis() -> RedisService:
+    """This process's Redis."""
+    service = RedisService()
+    service.__enter__()
+    atexit.register(service.__exit__, None, None, None)
+    return service
+
+
+async def _migrate(url: str) -> None:
+    database = await PostgresDatabase.open(url, DEFAULT)
+    async with database.writing.begin() as connection:
+        await connection.execute(text("DELETE FROM deployment"))
+    await database.close()
+
+
+@asynccontextmanager
+async def resources() -> AsyncIterator[tuple[dict[str, Any], int]]:
+    """What the nodes of the current house share, as settings, and how many there are."""
+    house = CURRENT.get()
+    settings: dict[str, Any] = {}
+    name = f"house_{next(_numbers)}"
+    if house.startswith(("postgres", "two")):
+        service = await asyncio.to_thread(postgres)
+        await asyncio.to_thread(service.create_database, name, TEMPLATE)
+        settings["database"] = service.url(name)
+    if house.endswith(("redis", "nodes")):
+        settings["redis"] = (await asyncio.to_thread(redis)).url()
+        settings["redis_prefix"] = f"{name}:"
+    try:
+        yield settings, HOUSES[house]
+    finally:
+        if "database" in settings:
+            await asyncio.to_thread(postgres().drop_database, name)
