@@ -53,10 +53,8 @@ LINK_FAILURES = (OSError, TimeoutError, DBAPIError, PoolTimeout, asyncpg.Postgre
 class PostgresDatabase:
     """The deployment's database, reached and of this version. Make it with `open`."""
 
-    deployment: Deployment
-
-    def __init__(self, url: str) -> None:
-        self.shown = _shown(url)
+    def __init__(self, url: str, deployment: Deployment) -> None:
+        self.deployment = deployment
         self.writing = _engine(url, WRITERS)
         self.reading = _engine(
             url, READERS, isolation="REPEATABLE READ", readonly=True, statement_timeout="10s"
@@ -69,19 +67,21 @@ class PostgresDatabase:
 
         Raises `StoreUnavailable`.
         """
-        database = cls(url)
-        try:
-            async with database.writing.begin() as connection:
-                database.deployment = await connection.run_sync(schema.open_shared, policy)
+
+        async def prepare() -> Deployment:
+            engine = _engine(url, 1)
+            try:
+                async with engine.begin() as connection:
+                    return await connection.run_sync(schema.open_shared, policy)
+            finally:
+                await engine.dispose()
+
+        try:  # migrations are files: off the loop
+            return cls(url, await asyncio.to_thread(lambda: asyncio.run(prepare())))
         except LINK_FAILURES as error:
-            await database.close()
             raise StoreUnavailable(
-                f"the database {database.shown} cannot be used: {_why(error)}"
+                f"the database {_shown(url)} cannot be used: {_why(error)}"
             ) from error
-        except BaseException:
-            await database.close()
-            raise
-        return database
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -6,6 +6,7 @@ version of the schema is a migration beside this module, forward only.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -48,6 +49,37 @@ class Packed(TypeDecorator[Any]):
         return self._decoder.decode(value or "null")
 
 
+class Words(TypeDecorator[str]):
+    """A text of any characters. PostgreSQL stores no NUL: it is spelt with another that nobody
+    types, and that one with itself twice."""
+
+    impl = Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        """Spell what is stored."""
+        return _spelt if dialect.name == "postgresql" else None
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """Read it as it was."""
+        return _read if dialect.name == "postgresql" else None
+
+
+_MARK = "\x1a"
+
+
+def _spelt(value: str | None) -> str | None:
+    if value is None or ("\x00" not in value and _MARK not in value):
+        return value
+    return value.replace(_MARK, _MARK + _MARK).replace("\x00", _MARK + "0")
+
+
+def _read(value: str | None) -> str | None:
+    if value is None or _MARK not in value:
+        return value
+    return re.sub(f"{_MARK}(.)", lambda found: _MARK if found[1] == _MARK else "\x00", value)
+
+
 def _key(name: str) -> Column[Any]:
     return Column(name, Key, primary_key=True, autoincrement=False)
 
@@ -57,7 +89,7 @@ def _int(name: str) -> Column[Any]:
 
 
 def _text(name: str) -> Column[Any]:
-    return Column(name, Text, nullable=False)
+    return Column(name, Words, nullable=False)
 
 
 def _flag(name: str) -> Column[Any]:
@@ -117,23 +149,23 @@ message = _table(
     Index("message_seq", "conversation", "seq", unique=True),
 )  # fmt: skip
 revision = _table(
-    "revision", _key("message"), _key("rev"), _int("pos"), Column("body", Text), _int("edited_at")
+    "revision", _key("message"), _key("rev"), _int("pos"), Column("body", Words), _int("edited_at")
 )
 reaction = _table(
     "reaction", _key("message"), _key("member"), Column("emoji", Text, primary_key=True),
     _key("added_rev"), _int("removed_rev"),
 )  # fmt: skip
 creation = _table(
-    "creation", _key("caller"), Column("client_id", Text, primary_key=True), _text("command"),
+    "creation", _key("caller"), Column("client_id", Words, primary_key=True), _text("command"),
     Column("digest", LargeBinary, nullable=False), _int("ref"),
 )  # fmt: skip
 device_token = _table(
-    "device_token", _key("member"), Column("device", Text, primary_key=True),
-    Column("jti", Text, primary_key=True), _int("expires_ms"),
+    "device_token", _key("member"), Column("device", Words, primary_key=True),
+    Column("jti", Words, primary_key=True), _int("expires_ms"),
     Index("device_token_expires", "expires_ms"),
 )  # fmt: skip
 refusal = _table(
-    "refusal", _key("member"), Column("jti", Text, primary_key=True), _int("expires_ms"),
+    "refusal", _key("member"), Column("jti", Words, primary_key=True), _int("expires_ms"),
     Index("refusal_expires", "expires_ms"),
 )  # fmt: skip
 fence = _table(
