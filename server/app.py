@@ -99,6 +99,7 @@ class Node:
                 apply=self.hub.end_access,
                 lose=self.hub.lose_all,
                 call=lambda: self.bus.publish(FENCES, b""),
+                called=lambda: self.bus.healthy,
                 count=lambda: sum(1 for _ in self.hub.sessions),
             )
             self.hub.fences = self.fences
@@ -205,7 +206,8 @@ class Node:
     async def drain(self) -> None:
         """Not ready; sessions told to come back, spread; what was submitted is finished."""
         self.dispatcher.draining = True
-        for step in (self.store.idle, self._say_goodbye):
+        answered = self.fences.quiet if self.fences is not None else self.store.idle
+        for step in (self.store.idle, answered, self._say_goodbye):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_STEP_S):
                     await step()
@@ -331,7 +333,7 @@ async def run_server(settings: Settings, assets: Path, say: Callable[[str], None
 async def _tell_of_redis(node: Node, say: Callable[[str], None]) -> None:
     try:
         async with asyncio.timeout(REDIS_S):
-            while not node.bus.healthy:
+            while not node.bus.healthy:  # noqa: ASYNC110 - for a second, at the start
                 await asyncio.sleep(REDIS_S / 50)
     except TimeoutError:
         say("Redis cannot be reached: degraded, what happens on other nodes arrives late")

@@ -38,14 +38,14 @@ def events(
             data = _of_message(entry, changes.get(entry.message, []), as_of, snapshot)
         else:
             data = _BUILD[entry.name](entry, snapshot)
-        out.append(Event(topic.name, entry.pos, entry.name, data, _ended(data)))
+        out.append(Event(topic.name, entry.pos, entry.name, data, _ended(entry, snapshot)))
     return out
 
 
-def _ended(data: Map) -> tuple[str, ...]:
-    return tuple(
-        change["member"] for change in data.get("changes", ()) if change["change"] != "added"
-    )
+def _ended(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
+    """Whose access ends: said by the entry itself, whatever its event tells of it."""
+    changes: Any = entry.data.get("changes", ())
+    return tuple(views.member_id(key, snapshot) for key, change, _ in changes if change != "added")
 
 
 def _read_all(entries: Sequence[Entry], snapshot: Snapshot) -> None:

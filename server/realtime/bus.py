@@ -10,6 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """What the bus has done since it was made, for /metrics; probes are counted like messages."""
+
+    published: int = 0  # that Redis took
+    received: int = 0
+    dropped: int = 0  # never sent, refused, or under way when a connection was lost
+    rejected: int = 0  # forged, for another channel, malformed
+    foreign: int = 0  # of a version that this node does not know
+    faults: int = 0  # that the listener raised
+    reconnects: int = 0  # of the subscribing connection
+    waiting: int = 0
+    waiting_bytes: int = 0
+
 
 class Listener(Protocol):
     """Who is told what comes over the bus; on the loop, and not for long."""
@@ -30,6 +46,10 @@ class Bus(Protocol):
     @property
     def healthy(self) -> bool:
         """Whether messages go through, as far as is known: False is degraded, not down."""
+
+    @property
+    def counters(self) -> Counters:
+        """What it has done so far."""
 
     def listen(self, listener: Listener) -> None:
         """Tell this listener. To be called once, before anything is subscribed."""

@@ -1,4 +1,4 @@
-"""Ends of access, confirmed: a change is answered when every node has applied it, or cannot deliver.
+"""Ends of access, confirmed: answered when every node has applied them, or cannot deliver.
 
 Every change that ends access is a row of one dense log, the fences. A node holds a lease in the
 store and renews it every second: it writes how far it has passed, and then reads and applies what
@@ -67,6 +67,14 @@ class Fencing(Protocol):
     def applied(self) -> int:
         """The last fence that this node has applied, in order."""
 
+    @property
+    def waiting(self) -> int:
+        """How many answers wait for other nodes."""
+
+    @property
+    def sessions_elsewhere(self) -> int:
+        """Sessions on all other nodes, as of their last renewals."""
+
     def lives(self, node: str) -> bool:
         """Whether another node is there, as far as is known."""
 
@@ -82,6 +90,8 @@ class NoFences:
 
     valid = True
     applied = 2**63
+    waiting = 0
+    sessions_elsewhere = 0
 
     def lives(self, node: str) -> bool:
         """There is nobody else."""
@@ -101,9 +111,12 @@ class _Seen(msgspec.Struct):
 
 
 class Fences:
-    """One node's lease and its place in the log. `apply` is given each fence once, in order;
-    `lose` is called when some can no longer be read, `call` to have the other nodes read them,
-    `count` for the sessions here. Make it, `open` it, then `run` it."""
+    """One node's lease and its place in the log. Make it, `open` it, then `run` it.
+
+    `apply` is given each fence once, in order; `lose` is called when some can no longer be read;
+    `call` has the other nodes read, and `called` is whether their calls come through here;
+    `count` is for the sessions here.
+    """
 
     def __init__(
         self,
@@ -114,6 +127,7 @@ class Fences:
         lose: Callable[[], None],
         call: Callable[[], None] = lambda: None,
         count: Callable[[], int] = lambda: 0,
+        called: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = boottime,
     ) -> None:
         self.applied = 0
@@ -123,6 +137,7 @@ class Fences:
         self._lose = lose
         self._call = call
         self._count = count
+        self._called = called
         self._clock = clock
         self._until = 0.0
         self._written = -1  # the fence that the lease in the store says has been passed
@@ -178,6 +193,11 @@ class Fences:
         """How many answers wait for other nodes."""
         return len(self._waiting)
 
+    async def quiet(self) -> None:
+        """Wait until no answer waits for other nodes."""
+        while self._waiting:  # noqa: ASYNC110 - at the end of a process alone
+            await asyncio.sleep(LOOK_S[1])
+
     async def run(self) -> None:
         """Renew every second, at once when called, and look at others while somebody waits."""
         while True:
@@ -206,6 +226,8 @@ class Fences:
         if self._waiting:
             wait_s = min(wait_s, self._look_s)
             self._look_s = min(self._look_s * 2, LOOK_S[1])
+        elif not self._called():
+            wait_s = min(wait_s, LOOK_S[1])
         if not self._news.is_set():
             try:
                 async with asyncio.timeout(wait_s):

@@ -18,9 +18,9 @@ from server.domain.policy import Policy
 from server.realtime.attendance import Attending, NoAttendance
 from server.realtime.audience import Audience
 from server.realtime.bus import Bus
+from server.realtime.fences import Fencing, NoFences
 from server.realtime.framing import Frames, event_map
 from server.realtime.messages import decode, encode
-from server.realtime.fences import Fencing, NoFences
 from server.realtime.replays import POSITION_LOST, Replays
 from server.realtime.session import Attachment, Item, Overflow, Session
 from server.realtime.signals import Signals
@@ -67,7 +67,7 @@ class Hub:
         self.audiences: dict[str, Audience] = {}
         self.topics: dict[str, LiveTopic] = {}
         self.counters = Counters()
-        self._bus = bus
+        self.bus = bus
         self._policy = policy
         self._loop = loop or asyncio.get_running_loop()
         self.now_ms = now_ms
@@ -168,7 +168,7 @@ class Hub:
         live = self.topics.get(topic)
         if live is None:
             live = self.topics[topic] = LiveTopic(topic, head)
-            self._bus.subscribe(topic)
+            self.bus.subscribe(topic)
         return live
 
     def join(self, session: Session, live: LiveTopic) -> bool:
@@ -194,7 +194,7 @@ class Hub:
         """Stop following a topic that nobody here is attached to any more."""
         if live.deserted and not live.healing and self.topics.get(live.name) is live:
             del self.topics[live.name]
-            self._bus.unsubscribe(live.name)
+            self.bus.unsubscribe(live.name)
 
     # What happened
 
@@ -203,12 +203,12 @@ class Hub:
         for ending in outcome.endings:
             self._end(ending)
         for event in outcome.events:
-            if self._bus.carries(event.topic):
-                self._bus.publish(event.topic, encode(event))
+            if self.bus.carries(event.topic):
+                self.bus.publish(event.topic, encode(event))
             self.receive(event, late=False)
         for signal in outcome.signals:
-            if self._bus.carries(signal.topic):
-                self._bus.publish(signal.topic, encode(signal))
+            if self.bus.carries(signal.topic):
+                self.bus.publish(signal.topic, encode(signal))
             self.signals.receive(signal)
 
     def arrived(self, topic: str, message: bytes) -> None:
@@ -226,6 +226,8 @@ class Hub:
 
     def complete(self, topics: Sequence[str]) -> None:
         """What was said on these before may have been missed: compare their heads."""
+        if FENCES in topics:
+            self.fences.poke()
         self.replays.check(topics)
 
     def receive(self, event: Event, *, late: bool = True) -> None:

@@ -17,9 +17,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-import msgspec
-
-from server.realtime.bus import Listener
+from server.realtime.bus import Counters, Listener
 from server.realtime.outbox import Outbox
 from server.realtime.probe import Probe
 from server.realtime.redis_link import Link
@@ -32,20 +30,6 @@ TICK_S = 1.0
 _LAST_WORDS_S = 0.5  # at the end, for what waits to be published, if Redis takes it
 
 log = logging.getLogger("subrosa.bus")
-
-
-class Counters(msgspec.Struct, frozen=True):
-    """What the bus has done since it was made, for /metrics; probes are counted like messages."""
-
-    published: int  # that Redis took
-    received: int
-    dropped: int  # never sent, refused, or under way when a connection was lost
-    rejected: int  # forged, for another channel, malformed
-    foreign: int  # of a version that this node does not know
-    faults: int  # that the listener raised
-    reconnects: int  # of the subscribing connection
-    waiting: int
-    waiting_bytes: int
 
 
 class RedisBus:

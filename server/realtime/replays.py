@@ -246,7 +246,8 @@ class Replays:
         def ask(snapshot: Snapshot) -> tuple[int, dict[str, int]]:
             return snapshot.now_ms, snapshot.changed_heads(names, since_ms(snapshot.now_ms))
 
-        now_ms, heads = await self._ask(ask)
+        found: tuple[int, dict[str, int]] = await self._ask(ask)
+        now_ms, heads = found
         for name, head in heads.items():
             live = self._hub.topics.get(name)
             if live is not None and head > live.pos:

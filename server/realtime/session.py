@@ -53,8 +53,8 @@ class Session:
     """A connected member's one socket."""
 
     __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
-                 "device", "due", "ended", "expires_ms", "id", "issued_us", "jti", "live", "opened_at",
-                 "opened_pos", "pending", "seen", "topics", "wire")  # fmt: skip
+                 "device", "due", "ended", "expires_ms", "id", "issued_us", "jti", "live",
+                 "opened_at", "opened_pos", "pending", "seen", "topics", "wire")  # fmt: skip
 
     def __init__(
         self, ident: str, wire: Wire, codec: Codec, audience: Audience, device: str, now: float

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from server.commands.facts import Want
 from server.commands.outcome import Call
 
 LOOKED_AT = 512  # commands looked at for one batch: beyond, the held back are not walked over
 
 
 class Waiting(msgspec.Struct, eq=False):
-    """A command that waits. `claims` are topics it is known to need beyond its rehearsal's,
-    `tries` how often others held one, `not_before` the loop's time of the next."""
+    """A command that waits. `asks` are the topics and facts that its rehearsal asked for, None
+    before it had one; `claims` topics it turned out to need beyond those; `tries` how often others
+    held one, `not_before` the loop's time of the next."""
 
     call: Call
+    asks: tuple[set[int], Sequence[Want]] | None = None
     claims: set[int] = msgspec.field(default_factory=set)
     tries: int = 0
     rounds: int = 0

@@ -167,4 +167,3 @@ def rehearse(
         done.get(index) or Rehearsal(hints, deployment, call.caller, now_us)
         for index, call in enumerate(calls)
     ]
-

@@ -30,7 +30,7 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import tables
-from server.store.rows import by_identity, fetch, padded
+from server.store.rows import among, by_identity, fetch
 
 
 def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
@@ -50,7 +50,10 @@ def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
 
 
 def _handles(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {row.id: row for row in fetch(connection, Member, tables.member.c.id.in_(padded(idents)))}
+    found = {
+        row.id: row
+        for row in fetch(connection, Member, among(connection, tables.member.c.id, idents))
+    }
     for ident in idents:
         row = found.get(ident)
         world.learn(Handle, ident, Handle(ident, row.key if row is not None else 0))
@@ -59,7 +62,10 @@ def _handles(connection: Connection, idents: list[Any], world: World) -> None:
 
 
 def _named(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {row.name: row for row in fetch(connection, Topic, tables.topic.c.name.in_(padded(idents)))}
+    found = {
+        row.name: row
+        for row in fetch(connection, Topic, among(connection, tables.topic.c.name, idents))
+    }
     for ident in idents:
         row = found.get(ident)
         world.learn(Named, ident, Named(ident, row.key if row is not None else 0))
@@ -68,7 +74,9 @@ def _named(connection: Connection, idents: list[Any], world: World) -> None:
 def _rosters(connection: Connection, idents: list[Any], world: World) -> None:
     part = tables.participant
     roles: dict[int, list[Participant]] = {ident: [] for ident in idents}
-    present = fetch(connection, Participant, part.c.conversation.in_(padded(idents)), part.c.role != "")
+    present = fetch(
+        connection, Participant, among(connection, part.c.conversation, idents), part.c.role != ""
+    )
     for row in present:
         roles[row.conversation].append(row)
     for ident, rows in roles.items():
@@ -81,7 +89,9 @@ def _memberships(connection: Connection, idents: list[Any], world: World) -> Non
     found = connection.execute(
         select(part.c.member, part.c.conversation)
         .join(conversation, conversation.c.key == part.c.conversation)
-        .where(part.c.member.in_(padded(idents)), part.c.role != "", conversation.c.topic != 0)
+        .where(
+            among(connection, part.c.member, idents), part.c.role != "", conversation.c.topic != 0
+        )
         .order_by(part.c.conversation)
     )
     lists: dict[int, list[int]] = {ident: [] for ident in idents}
@@ -93,7 +103,7 @@ def _memberships(connection: Connection, idents: list[Any], world: World) -> Non
 
 def _reactions(connection: Connection, idents: list[Any], world: World) -> None:
     lists: dict[int, list[Reaction]] = {ident: [] for ident in idents}
-    for row in fetch(connection, Reaction, tables.reaction.c.message.in_(padded(idents))):
+    for row in fetch(connection, Reaction, among(connection, tables.reaction.c.message, idents)):
         lists[row.message].append(row)
     for ident, rows in lists.items():
         rows.sort(key=lambda row: row.added_rev)
@@ -105,7 +115,12 @@ def _devices(connection: Connection, idents: list[Any], world: World) -> None:
     members = {member for member, _ in idents}
     lists: dict[Any, dict[str, int]] = {ident: {} for ident in idents}
     devices = {device for _, device in idents}
-    rows = fetch(connection, DeviceToken, token.c.member.in_(padded(list(members))), token.c.device.in_(padded(list(devices))))
+    rows = fetch(
+        connection,
+        DeviceToken,
+        among(connection, token.c.member, members),
+        among(connection, token.c.device, devices),
+    )
     for row in rows:
         if (row.member, row.device) in lists:
             lists[row.member, row.device][row.jti] = row.expires_ms
@@ -117,7 +132,7 @@ def _devices(connection: Connection, idents: list[Any], world: World) -> None:
 def _sessions(connection: Connection, idents: list[Any], world: World) -> None:
     session = tables.live_session
     lists: dict[int, list[LiveSession]] = {ident: [] for ident in idents}
-    for row in fetch(connection, LiveSession, session.c.member.in_(padded(idents))):
+    for row in fetch(connection, LiveSession, among(connection, session.c.member, idents)):
         lists[row.member].append(row)
     for ident, rows in lists.items():
         world.learn(Sessions, ident, Sessions(ident, rows))

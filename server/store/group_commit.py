@@ -32,7 +32,6 @@ _PURGE_US = 3_600_000_000
 _ROUNDS = 16  # of loading facts for one command; more means a handler that never settles
 
 
-
 class Unclaimed(Exception):
     """A decision needs topics that its batch has not claimed: it goes into a later one with them.
 

@@ -43,6 +43,7 @@ DEAD_S: Final = 10.0
 """A link that has said nothing for so long, in a transaction or a commit, is taken for dead."""
 
 CONNECT_S: Final = 5.0
+CLOSE_S: Final = 3.0  # for what was submitted, at the end
 AGAIN_S: Final = 0.002
 ATTEMPTS: Final = 3  # of a batch whose connection turned out to be lost, with nothing stored
 LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -198,7 +199,10 @@ class PostgresStore:
         """Finish what was submitted, then let go of the database."""
         self._closing = True
         self._news.set()
-        await asyncio.gather(*self._writers)
+        _, late = await asyncio.wait(self._writers, timeout=CLOSE_S)
+        for writer in late:  # the database does not answer: what waits was never acknowledged
+            writer.cancel()
+        await asyncio.gather(*self._writers, return_exceptions=True)
         await self._database.close()
 
     async def _write_on(self) -> None:
@@ -231,7 +235,7 @@ class PostgresStore:
                 if isinstance(error, DBAPIError) and not _link_is_lost(error):
                     return await self._after_failure(batch, error)
                 log.warning("the database was lost in a transaction: nothing of it is stored")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - logged, and answered one by one
                 self.commits.forget()
                 return await self._after_failure(batch, error)
         self._done([(waiting, Outcome(error=Busy())) for waiting in batch])

@@ -7,8 +7,21 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, Table, bindparam, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Connection,
+    Dialect,
+    and_,
+    any_,
+    bindparam,
+    column,
+    delete,
+    func,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -47,8 +60,37 @@ def padded(values: Sequence[Any]) -> list[Any]:
     return [*values, *(values[-1] for _ in range(size - len(values)))]
 
 
+def among(
+    connection: Connection, which: ColumnElement[Any], values: Iterable[Any]
+) -> ColumnElement[bool]:
+    """Whether a column is one of these: a list on SQLite, one array elsewhere."""
+    if _is_shared(connection):
+        return which == any_(bindparam(None, list(values), type_=ARRAY(which.type)))
+    return which.in_(padded(list(values)))
+
+
+def by_identity(connection: Connection, kind: type[R], idents: Iterable[Any]) -> list[R]:
+    """The rows of these identities that exist."""
+    wanted = list(idents)
+    if not wanted:
+        return []
+    if _is_shared(connection):
+        found = connection.execute(_by_arrays(kind), _arrays(kind, wanted))
+        return [build(kind, values) for values in found]
+    rows: list[R] = []
+    for start in range(0, len(wanted), AT_ONCE):
+        some = padded(wanted[start : start + AT_ONCE])
+        found = connection.execute(_by_list(kind), {"wanted": some})
+        rows += [build(kind, values) for values in found]
+    return rows
+
+
+def _is_shared(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
 @cache
-def _by_identity(kind: type[Row]) -> Executable:
+def _by_list(kind: type[Row]) -> Executable:
     table = TABLES[kind]
     names = kind.identity
     wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
@@ -57,21 +99,35 @@ def _by_identity(kind: type[Row]) -> Executable:
     return select(*columns(kind)).where(tuple_(*(table.c[n] for n in names)).in_(wanted))
 
 
-def by_identity(connection: Connection, kind: type[R], idents: Iterable[Any]) -> list[R]:
-    """The rows of these identities that exist."""
-    rows: list[R] = []
-    wanted = list(idents)
-    for start in range(0, len(wanted), AT_ONCE):
-        some = padded(wanted[start : start + AT_ONCE])
-        found = connection.execute(_by_identity(kind), {"wanted": some})
-        rows += [build(kind, values) for values in found]
-    return rows
+@cache
+def _by_arrays(kind: type[Row]) -> Executable:
+    """The same with an array for each part of the identity: one statement for any number."""
+    table, names = TABLES[kind], kind.identity
+    wanted = func.unnest(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
+    parts = (column(name, table.c[name].type) for name in names)
+    rows = wanted.table_valued(*parts).render_derived()
+    same = [table.c[name] == rows.c[name] for name in names]
+    return select(*columns(kind)).select_from(rows.join(table, and_(*same)))
+
+
+def _arrays(kind: type[Row], idents: Sequence[Any]) -> dict[str, list[Any]]:
+    names = kind.identity
+    if len(names) == 1:
+        return {names[0]: list(idents)}
+    return {name: list(part) for name, part in zip(names, zip(*idents, strict=True), strict=True)}
+
+
+def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
+    """Store the present versions of these rows in one statement."""
+    if _is_shared(connection):
+        _write_arrays(connection, kind, rows)
+    else:
+        connection.execute(_upsert(kind), [msgspec.structs.asdict(row) for row in rows])
 
 
 @cache
-def _upsert(kind: type[Row], dialect: str) -> Executable:
-    table: Table = TABLES[kind]
-    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+def _upsert(kind: type[Row]) -> Executable:
+    insert = sqlite.insert(TABLES[kind])
     rest = [name for name in kind.__struct_fields__ if name not in kind.identity]
     if not rest:
         return insert.on_conflict_do_nothing()
@@ -80,11 +136,33 @@ def _upsert(kind: type[Row], dialect: str) -> Executable:
     )
 
 
-def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
-    """Store the present versions of these rows in one statement."""
-    connection.execute(
-        _upsert(kind, connection.dialect.name), [msgspec.structs.asdict(row) for row in rows]
+def _write_arrays(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
+    """One array a column, so that a batch costs a few values and not one a field of each row."""
+    statement, ways = _upsert_arrays(kind, connection.dialect)
+    parts = zip(*(msgspec.structs.astuple(row) for row in rows), strict=True)
+    arrays = tuple(
+        list(part) if way is None else [way(value) for value in part]
+        for part, way in zip(parts, ways, strict=True)
     )
+    connection.exec_driver_sql(statement, arrays)
+
+
+@cache
+def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
+    table, names = TABLES[kind], kind.__struct_fields__
+    types = [table.c[name].type for name in names]
+    arrays = ", ".join(
+        f"${place}::{type_.compile(dialect)}[]" for place, type_ in enumerate(types, 1)
+    )
+    rest = [f'"{name}" = excluded."{name}"' for name in names if name not in kind.identity]
+    then = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
+    quoted = ", ".join(f'"{name}"' for name in names)
+    identity = ", ".join(f'"{name}"' for name in kind.identity)
+    statement = (
+        f'INSERT INTO "{table.name}" ({quoted}) SELECT * FROM unnest({arrays})'  # noqa: S608
+        f" ON CONFLICT ({identity}) DO {then}"
+    )
+    return statement, [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
 
 
 def purge(connection: Connection, now_ms: int) -> None:

@@ -8,6 +8,7 @@ often, which then has a transaction of its own and stands in line.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -26,13 +27,13 @@ from server.commands.facts import (
 from server.commands.outcome import Outcome
 from server.commands.work import Deployment
 from server.domain.rows import Conversation, Member, Pair, Participant, Row, Topic
-from server.errors import Internal
 from server.store import facts, rows
 from server.store.backlog import Waiting
-from server.store.claims import ROUNDS, GuardedWork, Rehearsal, rehearse
-from server.store.group_commit import Batch, Decide, Unclaimed
+from server.store.claims import ROUNDS, GuardedWork, rehearse
+from server.store.group_commit import Batch, Decide, Unclaimed, internal
 from server.store.schema import KeyBlocks
 
+log = logging.getLogger("subrosa.store")
 PATIENCE = 5  # tries; then a command waits for its locks
 _PURGE_US = 3_600_000_000
 _REMEMBERED: tuple[type[Row], ...] = (
@@ -84,20 +85,12 @@ class SharedCommit:
         keys = self._deployment.keys
         if isinstance(keys, KeyBlocks):
             keys.fill(connection)
-        self._hints.trim()
-        rehearsed = rehearse(
-            [waiting.call for waiting in batch],
-            self._hints,
-            self._deployment,
-            now_us,
-            self.decide,
-            connection,
-        )
-        held = self._lock(connection, batch, rehearsed)
+        self._rehearse(connection, batch, now_us)
+        held = self._lock(connection, batch)
         self.elsewhere |= held
         decided = Decided([], [], held)
         try:
-            self._carry_out(connection, batch, rehearsed, now_us, decided)
+            self._carry_out(connection, batch, now_us, decided)
         except BaseException:
             self.release(decided)
             raise
@@ -118,12 +111,18 @@ class SharedCommit:
         self._last_us = max(now, self._last_us + 1)
         return self._last_us
 
-    def _lock(
-        self, connection: Connection, batch: Sequence[Waiting], rehearsed: Sequence[Rehearsal]
-    ) -> set[int]:
+    def _rehearse(self, connection: Connection, batch: Sequence[Waiting], now_us: int) -> None:
+        self._hints.trim()
+        new = [waiting for waiting in batch if waiting.asks is None]
+        calls = [waiting.call for waiting in new]
+        works = rehearse(calls, self._hints, self._deployment, now_us, self.decide, connection)
+        for waiting, work in zip(new, works, strict=True):
+            waiting.asks = (work.claims, list(work.wants))
+
+    def _lock(self, connection: Connection, batch: Sequence[Waiting]) -> set[int]:
         claims: set[int] = set()
-        for waiting, work in zip(batch, rehearsed, strict=True):
-            claims |= work.claims | waiting.claims
+        for waiting in batch:
+            claims |= _claims(waiting)
         if len(batch) == 1 and batch[0].tries >= PATIENCE:
             connection.execute(_WAIT, {"keys": sorted(claims)})
             return claims
@@ -134,24 +133,23 @@ class SharedCommit:
         self,
         connection: Connection,
         batch: Sequence[Waiting],
-        rehearsed: Sequence[Rehearsal],
         now_us: int,
         decided: Decided,
     ) -> None:
         ready: list[Waiting] = []
         wants: dict[Want, None] = {}
         held_back: set[str] = set()
-        for waiting, work in zip(batch, rehearsed, strict=True):
+        for waiting in batch:
             member = waiting.call.caller.member
-            if (member and member in held_back) or not (
-                work.claims | waiting.claims
-            ) <= decided.held:
-                waiting.tries += member not in held_back
+            if member and member in held_back:
+                decided.put_off.append(waiting)
+            elif not _claims(waiting) <= decided.held:
+                waiting.tries += 1
                 held_back.add(member)
                 decided.put_off.append(waiting)
             else:
                 ready.append(waiting)
-                wants.update(work.wants)
+                wants.update(dict.fromkeys(waiting.asks[1] if waiting.asks else ()))
         if ready:
             world = World()
             facts.load(connection, wants, world)
@@ -185,12 +183,14 @@ class SharedCommit:
                 outcome = batch.outcome(waiting.call, calls[index + 1 :])
             except Unclaimed as more:
                 waiting.claims.update(more.topics)
+                waiting.asks = None  # what it was rehearsed on is no longer so
                 waiting.rounds += 1
                 if waiting.rounds < ROUNDS:
                     held_back.add(member)
                     decided.put_off.append(waiting)
                     continue
-                outcome = Outcome(error=Internal(ref="claims"))
+                log.error("a command claimed topics without end", extra={"cmd": waiting.call.cmd})
+                outcome = internal(waiting.call)
             decided.outcomes.append((waiting, outcome))
         batch.flush()
 
@@ -203,6 +203,11 @@ class SharedCommit:
     def forget(self) -> None:
         """A transaction failed: what was believed may be why."""
         self._hints.forget()
+
+
+def _claims(waiting: Waiting) -> set[int]:
+    rehearsed = waiting.asks[0] if waiting.asks is not None else set()
+    return rehearsed | waiting.claims
 
 
 def database_us(connection: Connection) -> int:

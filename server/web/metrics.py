@@ -26,6 +26,7 @@ class Metrics:
             "subrosa_commands", "Commands by outcome.", ["cmd", "outcome"], registry=self._registry
         )
         self._registry.register(_HubCollector(hub, waiting))
+        self._registry.register(_NodesCollector(hub))
 
     def count(self, cmd: str, outcome: str) -> None:
         """A command ended with "ok" or an error code."""
@@ -61,6 +62,39 @@ class _HubCollector(Collector):
             "healed_gaps": ("Gaps read from the store.", hub.counters.healed),
             "too_slow": ("Sessions ended because they did not read.", hub.counters.too_slow),
             "revoked": ("Sessions ended by a revocation.", hub.counters.revoked),
+        }
+        for name, (words, value) in counters.items():
+            yield CounterMetricFamily(f"subrosa_{name}", words, value=value)
+
+
+class _NodesCollector(Collector):
+    """What this node knows of the others, and of the bus to them."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        """The lease, answers that wait for other nodes, and the bus now."""
+        fences, bus = self._hub.fences, self._hub.bus
+        gauges = {
+            "lease": ("1 while this node may deliver.", int(fences.valid)),
+            "answers_waiting": ("Answers that wait for other nodes.", fences.waiting),
+            "sessions_elsewhere": ("Open sessions on other nodes.", fences.sessions_elsewhere),
+            "bus_healthy": ("1 while messages to other nodes go through.", int(bus.healthy)),
+            "bus_waiting": ("Messages waiting to be published.", bus.counters.waiting),
+        }
+        for name, (words, value) in gauges.items():
+            yield GaugeMetricFamily(f"subrosa_{name}", words, value=value)
+        counters = {
+            "bus_published": ("Messages published.", bus.counters.published),
+            "bus_received": ("Messages received.", bus.counters.received),
+            "bus_dropped": ("Messages that could not be published.", bus.counters.dropped),
+            "bus_rejected": (
+                "Messages that no node of this deployment made.",
+                bus.counters.rejected,
+            ),
+            "bus_foreign": ("Messages of another version.", bus.counters.foreign),
+            "bus_reconnects": ("Times that the link was made anew.", bus.counters.reconnects),
         }
         for name, (words, value) in counters.items():
             yield CounterMetricFamily(f"subrosa_{name}", words, value=value)

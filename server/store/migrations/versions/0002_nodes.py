@@ -46,7 +46,6 @@ def upgrade() -> None:
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("member"),
     )
-    # A node of the version before goes on writing fences without it.
     op.add_column("fence", sa.Column("who", sa.Text(), nullable=False, server_default=""))
     if op.get_bind().dialect.name == "postgresql":
         # Behind every key that is in use: a database may have been brought here from elsewhere.
