@@ -61,7 +61,8 @@ def migrate(data: Data = None, database: Database = None) -> None:
     """Bring a database to this version; `serve` does so by itself."""
     settings = _settings(data=data, database=database)
     logs.configure("warning")
-    keys.make_dir(settings.data)
+    if not settings.database:
+        keys.make_dir(settings.data)
     print(f"the database is of version {asyncio.run(composition.migrate(settings))}")
 
 

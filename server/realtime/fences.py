@@ -149,6 +149,7 @@ class Fences:
         self._news = asyncio.Event()
         self._look_s = LOOK_S[0]
         self._failing = False
+        self._looked = self._steady_since = 0.0
 
     @property
     def valid(self) -> bool:
@@ -249,6 +250,9 @@ class Fences:
                 self._lose()
             self._written, self._renew_at = passed, started + BEAT_S
         leases, endings = await self._leases.look(self.applied)
+        if started - self._looked > LEASE_S:
+            self._steady_since = started
+        self._looked = started
         while endings:
             self._take(endings)
             leases, endings = await self._leases.look(self.applied)
@@ -290,5 +294,6 @@ class Fences:
             else:
                 self._waiting.append((fence, since, done))
         for seen in others:
-            if now - seen.since > FORGOTTEN_S:
+            # Only what has been watched all the time: nobody could renew while the store was away.
+            if now - max(seen.since, self._steady_since) > FORGOTTEN_S:
                 await self._leases.forget(seen.lease)

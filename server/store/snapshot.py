@@ -27,7 +27,7 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import facts
-from server.store.rows import build, by_identity, columns, fetch, padded
+from server.store.rows import among, build, by_identity, columns, fetch, padded
 from server.store.tables import (
     conversation,
     entry,
@@ -310,7 +310,7 @@ class SqlSnapshot:
         """The heads of those of these topics that moved since then, by name."""
         found = self._connection.execute(
             select(topic.c.name, topic.c.head).where(
-                topic.c.name.in_(padded(names)), topic.c.changed_ms >= since_ms
+                among(self._connection, topic.c.name, names), topic.c.changed_ms >= since_ms
             )
         )
         return {row.name: row.head for row in found}

@@ -112,7 +112,7 @@ member = _table(
 )  # fmt: skip
 topic = _table(
     "topic", _key("key"), _text("name"), _int("head"), _int("floor"), _int("changed_ms"),
-    Index("topic_name", "name", unique=True), Index("topic_changed", "changed_ms"),
+    Index("topic_name", "name", unique=True),
 )  # fmt: skip
 entry = _table(
     "entry", _key("topic"), _key("pos"), _text("name"), _int("at_ms"), _int("conversation"),

@@ -66,10 +66,10 @@ async def serve(
     """Serve until SIGTERM or SIGINT, then drain and stop. Run it on uvloop, in the main thread.
 
     `listening` is a socket to serve instead of host and port. `started` is told the address once
-    connections are taken: a real port where 0 was asked for. `drain` runs once, while requests and sessions still work: it makes the server unready, says
-    goodbye to sessions and finishes writes. It is cancelled after DRAIN_S seconds, or by a second
-    signal: what must not be cancelled it has to shield. Then nothing new is taken, the rest get a
-    second to finish, and are aborted.
+    connections are taken: a real port where 0 was asked for. `drain` runs once, while requests and
+    sessions still work: it makes the server unready, says goodbye to sessions and finishes writes.
+    It is cancelled after DRAIN_S seconds, or by a second signal: what must not be cancelled it has
+    to shield. Then nothing new is taken, the rest get a second to finish, and are aborted.
 
     Raises:
         SetupError: the address cannot be listened on; the message is for a person.

@@ -4,7 +4,8 @@ Starting Python and importing the server takes longer than most of what is teste
 so `Nursery` pays for it once. What it forks is a real process in every other respect: `subrosa`'s
 own `main`, with arguments, an environment and pipes, that can be killed and leaves an exit code.
 `IMPATIENT` in its environment shortens the waits that no outside can shorten; `PLANTED` makes it
-answer before it commits, for a test that must notice.
+answer before it commits, for a test that must notice; `PREPARED` names functions, as
+"module:function" with commas between, that are called in it before it runs.
 
 Run as a module it is the mother: it listens on the socket it is given and forks what it is asked.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib
 import json
 import os
 import signal
@@ -29,6 +31,7 @@ from typing import Any, Self
 ROOT = Path(__file__).resolve().parents[2]
 IMPATIENT = "TEST_IMPATIENT"
 PLANTED = "TEST_PLANTED"
+PREPARED = "TEST_PREPARED"
 START_S = 40.0
 RUN_S = 20.0
 MESSAGE = 65_536
@@ -200,6 +203,9 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
             _be_impatient()
         if PLANTED in os.environ:
             _commit_late()
+        for name in filter(None, os.environ.get(PREPARED, "").split(",")):
+            module, _, function = name.partition(":")
+            getattr(importlib.import_module(module), function)()
         code = _main()
     except BaseException:  # noqa: BLE001 - a child tells all before it exits
         traceback.print_exc()
