@@ -61,6 +61,11 @@ class RedisBus:
         return self._probe.healthy
 
     @property
+    def settled(self) -> bool:
+        """Whether Redis has confirmed all that was subscribed, and let go of all that ended."""
+        return self._subscriber.settled
+
+    @property
     def counters(self) -> Counters:
         """What it has done so far."""
         return Counters(

@@ -55,6 +55,11 @@ class RedisSubscriber:
         self.faults = 0
         self.connections = 0
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything wanted is received from now on, and the listener knows."""
+        return self._open and self._subscriptions.settled and not self._confirmed
+
     def subscribe(self, topic: str) -> None:
         """Receive a topic's messages, as soon as Redis has confirmed it."""
         if self._subscriptions.want(topic):

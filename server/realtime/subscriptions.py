@@ -36,6 +36,12 @@ class Subscriptions:
     def __contains__(self, topic: str) -> bool:
         return topic in self._wanted
 
+    @property
+    def settled(self) -> bool:
+        """Whether the connection has what is wanted, and nothing else."""
+        states = self._states.values()
+        return self._states.keys() == self._wanted.keys() and set(states) <= {_State.STANDING}
+
     def want(self, topic: str) -> bool:
         """Want a topic. Whether that is new."""
         if topic in self._wanted:

@@ -249,6 +249,8 @@ class PostgresStore:
             except Exception:
                 log.exception("a commit failed: its outcome is unknown")
                 self.commits.forget()
+                # It may still be in the midst of it, and must not be anybody's then.
+                await connection.invalidate()
                 decided.outcomes = [
                     (waiting, Outcome(error=UnknownOutcome())) for waiting, _ in decided.outcomes
                 ]

@@ -176,6 +176,8 @@ class SqliteStore:
             try:
                 transaction.commit()
             except DBAPIError as error:
+                # It may still be in the midst of it: the next one begins on a connection anew.
+                connection.invalidate()
                 raise OutcomeUnknown("the commit failed") from error
 
     def _run(self) -> None:

@@ -165,7 +165,7 @@ class HttpPeer:
 async def careful(
     server: Running, *members: str, encoding: str = "msgpack"
 ) -> AsyncIterator[tuple[CarefulPeer, ...]]:
-    """One connected careful peer for each of these members."""
+    """One connected careful peer for each of these members, in a house that is quiet."""
     async with AsyncExitStack() as stack:
         peers = []
         for member in members:
@@ -173,6 +173,7 @@ async def careful(
             await stack.enter_async_context(peer)
             await peer.connect()
             peers.append(peer)
+        await server.quiet()
         yield tuple(peers)
 
 

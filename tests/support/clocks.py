@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
+from server.store.sqlite import SqliteStore
 from tests.support.running import Running
 
 
 class Clock:
-    """Every clock of a node at once. It starts at the present and stands still until moved."""
+    """Every clock of a house at once, but for its leases. It starts at the present and stands still until moved."""
 
     def __init__(self) -> None:
         self._us = time.time_ns() // 1000
@@ -18,13 +19,17 @@ class Clock:
     def of(cls, server: Running) -> Clock:
         """Take over a server's clocks."""
         clock = cls()
-        node = server.node
-        node.clock_us = clock.now_us
-        node.store._clock_us = clock.now_us
-        node.store.commits._now_us = clock.now_us
-        node.tokens._now = clock.now_s
-        node.heartbeat.now = clock.monotonic
-        node.heartbeat._looked_at = clock.now_us() // 1_000_000
+        for node in server.nodes:
+            node.clock_us = clock.now_us
+            store = node.store
+            store._clock_us = clock.now_us
+            if isinstance(store, SqliteStore):
+                store.commits._now_us = clock.now_us
+            else:
+                store.commits._clock_us = clock.now_us
+            node.tokens._now = clock.now_s
+            node.heartbeat.now = clock.monotonic
+            node.heartbeat._looked_at = clock.now_us() // 1_000_000
         return clock
 
     def now_us(self) -> int:

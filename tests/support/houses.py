@@ -14,6 +14,7 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
@@ -35,6 +36,7 @@ CONTRACT = (EMBEDDED, "postgres", "two nodes")
 CURRENT: ContextVar[str] = ContextVar("house", default=EMBEDDED)
 TEMPLATE = "migrated"
 _numbers = itertools.count(1)
+_kept: dict[Path | None, str] = {}
 
 
 @functools.cache
@@ -50,7 +52,7 @@ def postgres() -> Postgres:
 
 @functools.cache
 def redis() -> RedisService:
-    """This process's Redis."""
+    """This process's Redis. It ends with the thread that starts it: let that be the main one."""
     service = RedisService()
     service.__enter__()
     atexit.register(service.__exit__, None, None, None)
@@ -65,20 +67,34 @@ async def _migrate(url: str) -> None:
 
 
 @asynccontextmanager
-async def resources() -> AsyncIterator[tuple[dict[str, Any], int]]:
-    """What the nodes of the current house share, as settings, and how many there are."""
+async def resources(data: Path | None = None) -> AsyncIterator[tuple[dict[str, Any], int]]:
+    """What the nodes of the current house share, as settings, and how many there are.
+
+    A house with a directory of the test's own is found again under it, until `forget`.
+    """
     house = CURRENT.get()
     settings: dict[str, Any] = {}
-    name = f"house_{next(_numbers)}"
+    known = data in _kept
+    name = _kept[data] if data in _kept else f"house_{next(_numbers)}"
     if house.startswith(("postgres", "two")):
         service = await asyncio.to_thread(postgres)
-        await asyncio.to_thread(service.create_database, name, TEMPLATE)
+        if not known:
+            await asyncio.to_thread(service.create_database, name, TEMPLATE)
+        if data is not None:
+            _kept[data] = name
         settings["database"] = service.url(name)
     if house.endswith(("redis", "nodes")):
-        settings["redis"] = (await asyncio.to_thread(redis)).url()
+        settings["redis"] = redis().url()
         settings["redis_prefix"] = f"{name}:"
     try:
         yield settings, HOUSES[house]
     finally:
-        if "database" in settings:
+        if "database" in settings and data is None:
             await asyncio.to_thread(postgres().drop_database, name)
+
+
+def forget() -> None:
+    """Remove the databases of houses that a test might have come back to."""
+    while _kept:
+        _, name = _kept.popitem()
+        postgres().drop_database(name)

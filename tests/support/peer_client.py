@@ -145,7 +145,7 @@ class Peer:
 async def connected(
     server: Running, *members: str, encoding: str = "msgpack"
 ) -> AsyncIterator[tuple[Peer, ...]]:
-    """One connected peer for each of these members."""
+    """One connected peer for each of these members, in a house that is quiet."""
     async with AsyncExitStack() as stack:
         peers = []
         for member in members:
@@ -153,4 +153,5 @@ async def connected(
             await stack.enter_async_context(peer)
             await peer.connect()
             peers.append(peer)
+        await server.quiet()
         yield tuple(peers)

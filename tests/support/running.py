@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,7 @@ from server.store.sqlite import now_us
 from server.web.http import OPERATOR
 from server.web.origins import own_origins
 from server.web.serving import running
-from tests.support import houses
+from tests.support import houses, quiet
 
 
 class Running:
@@ -36,13 +36,21 @@ class Running:
         self.node = self.nodes[0]
         self.bases = [base for _, base in served]
         self.base = self.bases[-1]
-        self._turns = itertools.cycle(self.bases)
+        self._turns: Iterator[str] = itertools.cycle(self.bases)
         self.admin_key = self.node.admin_key
 
     @property
     def ws(self) -> str:
         """Where the next WebSocket goes."""
-        return next(self._turns).replace("http", "ws") + "/ws"
+        return websocket(next(self._turns))
+
+    def ws_at(self, index: int) -> str:
+        """Where a WebSocket to this node goes."""
+        return websocket(self.bases[index])
+
+    def gather(self) -> None:
+        """Have WebSockets go where HTTP goes: for what each node counts by itself."""
+        self._turns = itertools.repeat(self.base)
 
     def token(self, member: str, ttl_s: int = 3600) -> str:
         """A member's token."""
@@ -52,6 +60,14 @@ class Running:
         """An operator's command."""
         return await self.nodes[-1].dispatcher.call(OPERATOR, cmd, params)
 
+    async def quiet(self) -> None:
+        """Wait until nothing is on its way between the nodes or inside one of them."""
+        await quiet.quiet(self.nodes)
+
+    async def attended(self) -> None:
+        """Wait until every node knows which sessions the others have."""
+        await quiet.attended(self.nodes)
+
     async def people(self, *members: str, connected: bool = True) -> None:
         """Make members, all connected to each other unless told otherwise."""
         for member in members:
@@ -60,6 +76,11 @@ class Running:
             for index, a in enumerate(members):
                 for b in members[index + 1 :]:
                     await self.operate("connection.put", a=a, b=b)
+
+
+def websocket(base: str) -> str:
+    """The address for WebSockets of a server that is reached at `base`."""
+    return base.replace("http", "ws") + "/ws"
 
 
 @asynccontextmanager
@@ -75,7 +96,7 @@ async def running_node(
     unless `data` is given."""
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory()))
-        shared, count = await stack.enter_async_context(houses.resources())
+        shared, count = await stack.enter_async_context(houses.resources(data))
         chosen = Settings(
             data=data or directory,
             demo=demo,
@@ -84,7 +105,10 @@ async def running_node(
             **{**shared, **settings},
         )
         served = [await stack.enter_async_context(_serving(chosen)) for _ in range(count)]
-        yield Running(*served)
+        server = Running(*served)
+        if "redis" in shared:
+            await server.quiet()
+        yield server
 
 
 @asynccontextmanager
@@ -113,10 +137,14 @@ async def running_server(*, demo: bool = False, **settings: Any) -> AsyncIterato
 
 
 class Process:
-    """`subrosa serve` as a process; `base` is where it listens, once `start` returned."""
+    """`subrosa serve` as a process; `base` is where it listens, once `start` returned. `code` is
+    the folder of another version of it."""
 
-    def __init__(self, data: Path, *flags: str, **environment: str) -> None:
+    def __init__(
+        self, data: Path, *flags: str, code: Path | None = None, **environment: str
+    ) -> None:
         self._data = data
+        self._code = code
         self._flags = flags
         self._environment = {**os.environ, **environment}
         self._process: asyncio.subprocess.Process | None = None
@@ -127,7 +155,7 @@ class Process:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "server", "serve", "--port", "0", "--data", str(self._data),
             *self._flags, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=self._environment,
+            env=self._environment, cwd=self._code,
         )  # fmt: skip
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode()

@@ -75,6 +75,7 @@ async def test_comparing_heads_finds_a_last_event_that_was_lost(tmp_path: Path) 
     async with rig(tmp_path) as made:
         place, topic = await three_in(made)
         far = await made.attend(made.there, "bob")
+        await made.quiet()
         made.bus.fates = ["lose"]
         await made.send("ada", conversation=place)
         await made.quiet()
