@@ -107,7 +107,7 @@ class Node:
                 PostgresRolls(held),
                 self.name,
                 sessions=lambda: self.hub.sessions,
-                is_silent=lambda session: self.hub.is_silent(session, loop.time()),
+                is_silent=lambda session: self.hub.is_silent(session, self.heartbeat.now()),
                 end=lambda session: self.hub.end(session, *TOO_MANY),
                 now_ms=self._now_ms,
             )

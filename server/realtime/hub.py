@@ -9,6 +9,7 @@ loop's thread; fan-out awaits nothing. `Replays` does what has to wait.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -68,6 +69,7 @@ class Hub:
         self.topics: dict[str, LiveTopic] = {}
         self.counters = Counters()
         self.bus = bus
+        self._name = secrets.token_urlsafe(9)
         self._policy = policy
         self._loop = loop or asyncio.get_running_loop()
         self.now_ms = now_ms
@@ -208,7 +210,7 @@ class Hub:
             self.receive(event, late=False)
         for signal in outcome.signals:
             if self.bus.carries(signal.topic):
-                self.bus.publish(signal.topic, encode(signal))
+                self.bus.publish(signal.topic, encode(signal, self._name))
             self.signals.receive(signal)
 
     def arrived(self, topic: str, message: bytes) -> None:
@@ -216,12 +218,12 @@ class Hub:
         if topic == FENCES:
             self.fences.poke()
             return
-        value = decode(message)
+        value, origin = decode(message)
         if value.topic != topic:
             raise ValueError("a message of another topic")
         if isinstance(value, Event):
             self.receive(value)
-        else:
+        elif origin != self._name:  # one's own was given here when it was sent
             self.signals.receive(value)
 
     def complete(self, topics: Sequence[str]) -> None:

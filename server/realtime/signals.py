@@ -51,6 +51,9 @@ class Signals:
             audience = session.audience
             if not audience.receipts or audience.member == signal.sender:
                 continue
+            held = session.topics.get(live.name)
+            if held is None or held.pos > signal.roster:
+                continue  # said before this session came here, perhaps before its member joined
             if not self._outdated(signal, ("member", audience.member)):
                 hub.push(session, frames.item(session.codec))
                 hub.counters.signals += 1

@@ -41,9 +41,10 @@ def load_or_make(directory: Path, name: str, given: str = "") -> str:
 
 def _make(path: Path) -> None:
     # Written aside and linked into place: a crash leaves no half of a key behind, and of two
-    # processes that start together both read the same one.
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # processes that start together both read the same one. In containers that share a directory
+    # they may have the same id, so it is not named by that.
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(48) + "\n")

@@ -31,6 +31,7 @@ def house(request: pytest.FixtureRequest) -> Iterator[None]:
     token = houses.CURRENT.set(name)
     yield
     houses.CURRENT.reset(token)
+    houses.forget()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from server import errors
-from server.commands.outcome import Call, Outcome
 from server.domain.policy import Policy, Rate
-from server.errors import OutcomeUnknown
+from tests.support import planted
 from tests.support.careful_peer import WAYS, CarefulPeer, HttpPeer, careful, refused, speaking
 from tests.support.running import Running, running_node
 
@@ -62,6 +58,7 @@ async def test_too_many_commands_are_told_when_to_come_back(way: str) -> None:
     once = Rate(0.5, 1)
     policy = Policy(rate_read=once, rate_send=once, rate_change=once, rate_signal=once)
     async with running_node(policy=policy, rate_limits=True) as server:
+        server.gather()
         await server.people("ada", "grace")
         async with careful(server, "grace") as (grace,):
             place = (await grace.call("message.send", to="ada", body="x", client_id="1"))[
@@ -114,11 +111,13 @@ async def test_overload_is_busy(way: str) -> None:
     async with running_node() as server:
         await server.people("ada", "grace")
         async with speaking(server, way, "ada") as (ada,):
-            server.node.store._limit = 0
+            for node in server.nodes:
+                node.store._limit = 0
             error = await refused(ada, "message.send", **SEND)
             assert (error["code"], error["retryable"]) == ("busy", True)
             assert not isinstance(ada, HttpPeer) or ada.status == 503
-            server.node.store._limit = 10
+            for node in server.nodes:
+                node.store._limit = 10
             assert (await ada.call("message.send", **SEND))["duplicate"] is False
 
 
@@ -126,72 +125,19 @@ async def test_overload_is_busy(way: str) -> None:
 async def test_a_fault_of_the_server_is_internal_with_its_ref_in_the_log(
     way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> dict[str, Any]:
+    def broken(*_: object) -> dict[str, Any]:
         raise ZeroDivisionError("a secret of the server")
 
     async with running_node() as server:
         await server.people("ada", "grace")
         async with speaking(server, way, "ada") as (ada,):
-            server.node.store.commits._decide = fail
-            error = await refused(ada, "message.send", **SEND)
+            with planted.deciding(server, broken):
+                error = await refused(ada, "message.send", **SEND)
             assert (error["code"], error["retryable"]) == ("internal", True)
             assert "secret" not in str(error)
             assert not isinstance(ada, HttpPeer) or ada.status == 500
             refs = [getattr(record, "ref", None) for record in caplog.records]
             assert error["ref"] in refs
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("stored", [True, False])
-async def test_a_commit_that_fails_may_or_may_not_have_happened(way: str, stored: bool) -> None:
-    async with running_node() as server:
-        await server.people("ada", "grace")
-        async with speaking(server, way, "ada") as (ada,), careful(server, "grace") as (grace,):
-            commits = server.node.store.commits
-            run = commits._one_transaction
-
-            def fails(calls: Sequence[Call]) -> list[Outcome]:
-                if stored:
-                    run(calls)
-                    commits._world.forget()
-                raise OutcomeUnknown("planted")
-
-            commits._one_transaction = fails  # type: ignore[method-assign]
-            error = await refused(ada, "message.send", **SEND)
-            assert (error["code"], error["retryable"]) == ("unknown_outcome", True)
-            assert not isinstance(ada, HttpPeer) or ada.status == 503
-            commits._one_transaction = run  # type: ignore[method-assign]
-            # Repeating it with the same client_id is safe, and says what happened.
-            assert (await ada.call("message.send", **SEND))["duplicate"] is stored
-            place = (await grace.call("conversation.list"))["conversations"][0]["id"]
-            history = await grace.call("conversation.history", conversation=place)
-            assert [m["body"] for m in history["messages"]] == ["x"]
-            if stored:  # the event was not published: heads are compared every second or two
-                await server.node.hub.replays.compare_heads()
-            assert (await grace.event("message.created"))["pos"] == 2
-
-
-async def test_a_write_that_fails_fails_alone() -> None:
-    """Of the commands of one batch, the one that cannot be written is the one that fails."""
-    async with running_node() as server:
-        await server.people("ada", "grace")
-        async with careful(server, "ada") as (ada,):
-            commits = server.node.store.commits
-            run = commits._one_transaction
-
-            def fails(calls: Sequence[Call]) -> list[Outcome]:
-                if any(getattr(call.params, "body", "") == "cursed" for call in calls):
-                    raise OperationalError("planted", None, Exception())
-                return run(calls)
-
-            commits._one_transaction = fails  # type: ignore[method-assign]
-            bodies = [*"abc", "cursed", *"def"]
-            answers = [
-                await ada.start("message.send", to="grace", body=body, client_id=body)
-                for body in bodies
-            ]
-            codes = [f.get("error", {}).get("code") for f in await asyncio.gather(*answers)]
-            assert codes == [None] * 3 + ["internal"] + [None] * 3
 
 
 async def test_an_error_before_connect_says_unauthenticated_whatever_the_command() -> None:

@@ -266,6 +266,7 @@ async def test_presence_is_for_connections_while_both_show_theirs(way: str) -> N
             for wrong in ([*fifty, "one.more"], "grace", [1], None):
                 error = await refused(ada, "presence.get", members=wrong)
                 assert (error["code"], error["field"]) == ("invalid", "members")
+        await server.attended()
         async with careful(server, "ada") as (ada,):
             members = (await ada.call("presence.get", members=["grace"]))["members"]
             assert members["grace"]["active"] is False

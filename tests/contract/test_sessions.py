@@ -24,7 +24,8 @@ def port_of(server: Running) -> int:
 def beats(server: Running, clock: Clock, seconds: int) -> None:
     for _ in range(seconds):
         clock.move(1)
-        server.node.heartbeat.beat()
+        for node in server.nodes:
+            node.heartbeat.beat()
 
 
 async def test_a_51st_session_is_refused_while_all_others_show_life() -> None:
@@ -43,6 +44,7 @@ async def test_a_51st_session_is_refused_while_all_others_show_life() -> None:
         # One that leaves makes room.
         await peers[0].socket.close()
         await peers[0].end()
+        await server.attended()
         async with CarefulPeer(server.ws, server.token("ada")) as late:
             await late.connect()
             await late.call("ping")
@@ -63,6 +65,7 @@ async def test_beyond_the_limit_the_longest_silent_session_makes_room() -> None:
         clock.move(40)
         await peers[0].call("ping")
         await peers[2].call("ping")
+        await server.attended()
         late = await stack.enter_async_context(CarefulPeer(server.ws, server.token("ada")))
         await late.connect()
         assert (await peers[1].end())[0] == 4504
@@ -106,4 +109,4 @@ async def test_silence_of_two_intervals_ends_a_session_and_any_frame_is_life() -
                 assert msgpack.unpackb((await chopping.frame())[1])["id"] == 7
                 await linus.call("ping")
             await silent.gone()
-            assert len(server.node.gateway.connections) == 3
+            assert sum(len(node.gateway.connections) for node in server.nodes) == 3

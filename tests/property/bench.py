@@ -1,6 +1,6 @@
-"""A real node without sockets, a clock that the test moves, and the order in which it commits.
+"""Real nodes without sockets, a clock that the test moves, and the order in which they commit.
 
-Owns the node, its faults and the connections of one run. `Observed` tells the bench of every batch
+Owns the nodes, their faults and the connections of one run. A node tells the bench of every batch
 before the hub and the callers hear of it; the bench puts each command to the oracle, and from then
 on the oracle knows what everybody may see. Whatever anything in the loop or the log complains of
 fails the run.
@@ -9,45 +9,49 @@ fails the run.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import jwt
 import msgspec
-from sqlalchemy import Connection as Sql
-from sqlalchemy.exc import OperationalError
 
-from server.app import Node
 from server.commands.outcome import Call, Event, Outcome
 from server.commands.snapshot import Snapshot
 from server.domain.policy import Policy
 from server.realtime.messages import encode
-from server.settings import Settings
 from server.web.dispatch import validate
 from server.web.http import OPERATOR
-from server.web.tokens import Tokens
-from tests.property.clients import Connection
+from tests.property.clients import UNKNOWN, Connection, Request
 from tests.property.devices import Device
+from tests.property.endings import Endings, parted
+from tests.property.nodes import EMBEDDED, KEY, House, Nodes, Observed
+from tests.property.shared import FAULTS
+from tests.property.streams import Place
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Rules, Talk, Token
+from tests.support.oracle_world import Answer, Disagreement, Rules, Talk, Token
 
 Map = dict[str, Any]
-KEY = "the-key-that-the-property-test-signs-with"
 DAY_MS = 86_400_000
+ROUNDS = 4  # of looking for what is missing anywhere, before it is taken to be missing for good
+EXPECTED = "a commit failed: its outcome is unknown"  # said of those that the test has failed
 
 
-class Observed(Node):
-    """A node whose commits are seen in their order."""
+class Told(Oracle):
+    """An oracle that is told which of two conversations is listed first where both were active at
+    one time: of those made at different nodes, not always the newer."""
 
-    observe: Callable[[Sequence[Call], Sequence[Outcome]], None]
+    def __init__(self, rules: Rules, rank: Callable[[str], int]) -> None:
+        super().__init__(rules)
+        self._rank = rank
 
-    def deliver(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
-        self.observe(calls, outcomes)
-        super().deliver(calls, outcomes)
+    def visible_talks(self, member: str) -> list[Talk]:
+        return sorted(super().visible_talks(member), key=lambda talk: self._rank(talk.id))
 
 
 class Complaints(logging.Handler):
@@ -58,6 +62,8 @@ class Complaints(logging.Handler):
         self._wrong = wrong
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == EXPECTED:  # and each such command is looked for among those
+            return
         self._wrong(Disagreement(f"the server logged: {self.format(record)}"))
 
 
@@ -81,9 +87,11 @@ def policy_of(rules: Rules, **more: Any) -> Policy:
 
 
 class Bench:
-    """One node over many runs; `start` begins one with members of its own."""
+    """The nodes of one house over many runs; `start` begins one with members of its own."""
 
-    def __init__(self, rules: Rules, limits: Mapping[str, int]) -> None:
+    def __init__(
+        self, rules: Rules, limits: Mapping[str, int], house: House = EMBEDDED
+    ) -> None:
         self.rules = rules
         self.counts: Counter[str] = Counter()
         self.ms = 1_750_000_000_000
@@ -91,65 +99,65 @@ class Bench:
         self.log: list[str] = []
         self.recent: deque[Event] = deque(maxlen=50)
         self.races: list[Talk] = []  # where an end of access is racing sends now
-        self.node: Observed
-        self.oracle = Oracle(rules)
+        self.house = house
+        self.nodes = Nodes(house, self.counts)
+        self.oracle: Oracle = Oracle(rules)
+        self.endings = Endings()
         self.connections: list[Connection] = []
         self._limits = limits
         self._complaints = Complaints(self.wrong)
         self._by_jti: dict[str, tuple[Connection, Token]] = {}
-        self._operator: deque[tuple[str, Map]] = deque()
+        self._operator: dict[int, tuple[str, Map, object]] = {}
+        self._revoking: list[Connection] = []  # by what is not answered yet, at other nodes
         self._tokens = 0
         self._reading = 0
+        self._fence = 0
+        self._dice = Random(0)
         self._news = asyncio.Event()
         self.gate = asyncio.Event()  # while it is closed, who catches up has to wait
         self.gate.set()
-        self._spoilt = False
-        self._calls: Sequence[Call] = []
-        self._one_by_one: deque[Sequence[Call]] = deque(maxlen=8)
 
     async def open(self, data: Path) -> None:
-        """Start the node. To be called in the loop that everything runs in."""
+        """Start the nodes. To be called in the loop that everything runs in."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unhandled)
         logging.getLogger("subrosa").addHandler(self._complaints)
         policy = policy_of(self.rules, **self._limits)
-        settings = Settings(data=data, policy=policy, rate_limits=False, signing_key=KEY)
-        self.node = await Observed.open(settings, lambda: self.ms * 1000)  # type: ignore[assignment]
-        self.node.observe = self._observe
-        tokens = Tokens.signing(KEY, lambda: self.ms / 1000)
-        self.node.tokens = self.node.dispatcher.tokens = tokens
-        self._ask = self.node.store.read
-        self.node.store.read = self._counted  # type: ignore[method-assign]
-        self.node.hub.replays.ask = self._when_open
-        commits = self.node.store.commits
-        self._transaction, self._run = commits._transaction, commits._one_transaction
-        commits._transaction = self._spoiling
-        commits._one_transaction = self._batch  # type: ignore[method-assign]
+        await self.nodes.open(data, policy, lambda: self.ms * 1000, self._observe)
+        for node in self.nodes.all:
+            ask = functools.partial(self._counted, node.store.read)
+            node.store.read = ask  # type: ignore[method-assign]
+            node.hub.replays.ask = functools.partial(self._when_open, ask)
 
     async def close(self) -> None:
-        """Stop it."""
+        """Stop them."""
         for one in self.connections:
             one.wire.cut()
         logging.getLogger("subrosa").removeHandler(self._complaints)
-        await self.node.close()
+        await self.nodes.close()
 
     def start(self) -> None:
         """A new run: nobody is connected, and the oracle knows nothing."""
-        self.oracle = Oracle(self.rules)
+        self.oracle, self.endings = Told(self.rules, self.nodes.rank), Endings()
         self.connections, self.log, self.failure = [], [], None
         self._by_jti.clear()
         self._operator.clear()
+        self._revoking.clear()
         self.recent.clear()
         self.races.clear()
+        self._dice = Random(self._tokens)
 
     async def abandon(self) -> None:
         """A run is over before its end: let what is under way come to nothing."""
         self.gate.set()
         for one in self.connections:
             one.wire.cut()
-        while self.node.store.waiting or self._reading:
-            self._news.clear()
-            await self._news.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while self.nodes.busy or self._reading:
+                    self._news.clear()
+                    self.nodes.release()
+                    await self._news.wait()
 
     # What goes wrong
 
@@ -171,27 +179,21 @@ class Bench:
 
     def spoil_a_write(self) -> None:
         """The next batch of several fails at its end, and is taken back."""
-        self._spoilt = True
+        if self.nodes.embedded is not None:
+            self.nodes.embedded.spoil_a_write()
+        self.disturb(0)
 
-    def _batch(self, calls: Sequence[Call]) -> list[Outcome]:
-        self._calls = calls
-        return self._run(calls)
-
-    @contextmanager
-    def _spoiling(self) -> Iterator[Sql]:
-        with self._transaction() as connection:
-            yield connection
-            if self._spoilt and len(self._calls) > 1:  # those of a batch are run again, each alone
-                self._spoilt = False
-                self._one_by_one.append(self._calls)
-                self.counts["spoilt batches"] += 1
-                raise OperationalError("spoilt", {}, Exception("by the test"))
+    def disturb(self, which: int) -> None:
+        """The next transaction of a shared store goes wrong; an embedded one has no such faults."""
+        if self.nodes.shared is not None:
+            self.nodes.shared.ask_for(FAULTS[which % len(FAULTS)])
 
     def repeat_on_the_bus(self, which: int) -> None:
         """The bus delivers something again."""
         if self.recent:
             event = self.recent[which % len(self.recent)]
-            self.node.bus.deliver(event.topic, encode(event))
+            for node in self.nodes.all:
+                node.hub.arrived(event.topic, encode(event))
 
     # Commands
 
@@ -205,20 +207,26 @@ class Bench:
         return token, jwt.encode(claims, KEY, algorithm="HS256")
 
     def connect(self, device: Device, used: Connection | None = None, **params: Any) -> Connection:
-        """A new connection of a device, with a new token or that of an earlier one, and its
-        first command."""
+        """A new connection of a device, at any node, with a new token or that of an earlier one,
+        and its first command."""
         if used is None:
             token, text = self.token(device.member, device.name)
         else:
             token, text = used.token, used.text
-        epoch = self.node.store.deployment.epoch
-        connection = Connection(self.oracle, device, token, text, epoch, self.wrong)
+        node = self._any_node()
+        connection = Connection(
+            self.oracle, device, token, text, node.store.deployment.epoch, self.wrong,
+            Place(node, self.endings, alone=not self.house.shared), exact=not self.house.shared,
+        )  # fmt: skip
         self._by_jti[token.jti] = (connection, token)
         self.connections.append(connection)
         wire = connection.wire
-        wire.attach(self.node.gateway.accepted(wire, device.subprotocol))
+        wire.attach(node.gateway.accepted(wire, device.subprotocol))
         connection.say("connect", {"token": text, "device": device.name, **params})
         return connection
+
+    def _any_node(self) -> Observed:
+        return self._dice.choice(self.nodes.all)
 
     def refresh(self, connection: Connection) -> None:
         """The connection goes on with a new token."""
@@ -228,60 +236,118 @@ class Bench:
 
     def operate(self, cmd: str, **params: Any) -> None:
         """The operator gives a command, at this very moment."""
-        self._operator.append((cmd, params))
-        dispatcher = self.node.dispatcher
+        dispatcher = self._any_node().dispatcher
         command = dispatcher.command(OPERATOR, cmd)
-        dispatcher.start(OPERATOR, command, validate(command, params), lambda _outcome: None)
+        valid = validate(command, params)
+        self._operator[id(valid)] = (cmd, params, valid)
+        dispatcher.start(OPERATOR, command, valid, lambda _outcome: None)
 
     # Commits
 
-    def _observe(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
+    def _observe(
+        self, node: Observed, calls: Sequence[Call], outcomes: Sequence[Outcome]
+    ) -> None:
         self._news.set()
         self.counts["batches"] += 1
-        alone = any(calls is spoilt for spoilt in self._one_by_one)
+        embedded = self.nodes.embedded
+        alone = embedded is not None and embedded.alone(calls)
         for call, outcome in zip(calls, outcomes, strict=True):
             if self.failure is not None:
                 return
             try:
-                self._committed(call, outcome)
+                self._committed(node, call, outcome)
                 if alone or call is calls[-1]:  # a moment that reads may have seen
                     self._passed()
             except BaseException as failure:
                 self.wrong(failure)
                 raise
 
-    def _committed(self, call: Call, outcome: Outcome) -> None:
-        made = outcome.result or {}
-        self.counts["commits"] += 1
-        self.recent.extend(outcome.events)
-        if call.caller.operator:
-            cmd, params = self._operator.popleft()
-            answer = self.oracle.commit(Token(""), cmd, params, self.ms, made)
-            connection, request, token = None, None, Token("")
-        else:
-            connection, token = self._by_jti[call.caller.jti]
-            if not connection.writes:
-                raise Disagreement(f"{token} never said {call.cmd}")
-            request = connection.writes.popleft()
-            cmd, params = request.cmd, request.params
-            told = {} if cmd == "refresh" else {k: v for k, v in params.items() if k != "token"}
-            answer = self.oracle.commit(token, cmd, told, self.ms, made)
+    def _committed(self, node: Observed, call: Call, outcome: Outcome) -> None:
+        token, cmd, params, connection, request = self._given(call)
         code = outcome.error.code if outcome.error is not None else ""
-        if (cmd, code) != (call.cmd, answer.error):
-            raise Disagreement(
-                f"{call.caller.member} {call.cmd} {params}: {code or 'done'}, not {answer}"
-            )
+        truth: Outcome | None = outcome
+        if code == UNKNOWN and self.nodes.shared is not None:
+            truth = self.nodes.shared.truth(call)
+        answer = Answer({}, UNKNOWN)
+        if truth is not None:
+            self.counts["commits"] += 1
+            told = {k: v for k, v in params.items() if k != "token" or call.caller.operator}
+            told = {} if cmd == "refresh" else told
+            decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
+            came_to = truth.error.code if truth.error is not None else ""
+            if (cmd, came_to) != (call.cmd, decided.error):
+                raise Disagreement(
+                    f"{call.caller.member} {call.cmd} {params}: {came_to or 'done'}, not {decided}"
+                )
+            self._fence = max(self._fence, truth.until)
+            if not came_to:
+                self._ended(node if code != UNKNOWN else None, call, cmd, params)
+            if code != UNKNOWN:
+                answer = decided
+        self.recent.extend(outcome.events)
         self._count(cmd, code, params)
-        if cmd == "connect" and not code and connection is not None:
-            self.counts["resumes across edits and deletions"] += connection.over_changes(params)
         if connection is not None and request is not None:
+            if cmd == "connect" and not code:
+                self.counts["resumes across edits and deletions"] += connection.over_changes(params)
             if cmd == "refresh" and not code:
                 connection.token, connection.text = token, params["token"]
-            connection.committed(request, answer)
-        if cmd == "session.revoke":
-            for one in self.connections:
-                if one.code is None and one.member == params["member"]:
-                    one.revoked |= params.get("device", one.device.name) == one.device.name
+            connection.committed(request, answer, outcome.result or {})
+
+    def _given(
+        self, call: Call
+    ) -> tuple[Token, str, Map, Connection | None, Request | None]:
+        """Who gave a command, and what they said."""
+        if call.caller.operator:
+            cmd, params, _ = self._operator.pop(id(call.params))
+            return Token(""), cmd, params, None, None
+        connection, token = self._by_jti[call.caller.jti]
+        if not connection.writes:
+            raise Disagreement(f"{token} never said {call.cmd}")
+        request = connection.writes.popleft()
+        return token, request.cmd, request.params, connection, request
+
+    def _ended(self, node: Observed | None, call: Call, cmd: str, params: Map) -> None:
+        """This has ended somebody's access; once it is answered every node has to know."""
+        me = call.caller.member
+        revoked: list[Connection] = []
+        match cmd:
+            case "conversation.remove" | "conversation.leave":
+                what = ("removed", params.get("member", me), params["conversation"])
+            case "block.add" | "connection.remove":
+                what = parted(me, params["member"])
+            case "connection.delete":
+                what = parted(params["a"], params["b"])
+            case "settings.set":
+                what = ("switch", me)
+            case "session.revoke":
+                what = ("revoked", params["member"])
+                revoked = self._revoked(node, params)
+            case _:
+                return
+        ending = self.endings.committed(node, *what)
+        if node is None:  # nobody is going to be told
+            self._revoking += revoked
+            return
+        done = call.done
+
+        def answered(outcome: Outcome) -> None:
+            self._news.set()
+            self.endings.answered(ending)
+            for one in revoked:
+                one.revoked = one.code is None
+            done(outcome)
+
+        call.done = answered
+
+    def _revoked(self, node: Observed | None, params: Map) -> list[Connection]:
+        """Those who are revoked, and whose nodes may not know it yet."""
+        elsewhere = []
+        for one in self.connections:
+            named = params.get("device", one.device.name) == one.device.name
+            if one.code is None and one.member == params["member"] and named:
+                one.revoked |= one.place.node is node
+                elsewhere += [] if one.revoked else [one]
+        return elsewhere
 
     def _passed(self) -> None:
         for one in self.connections:
@@ -297,39 +363,63 @@ class Bench:
 
     # Time
 
-    async def _counted(self, question: Callable[[Snapshot], Any]) -> Any:
+    async def _counted(
+        self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]
+    ) -> Any:
         self._reading += 1
         try:
-            return await self._ask(question)
+            answer = await ask(question)
+            if self.nodes.shared is not None:
+                await self.nodes.shared.settled()
+            return answer
         finally:
             self._reading -= 1
             self._news.set()
 
-    async def _when_open(self, question: Callable[[Snapshot], Any]) -> Any:
+    async def _when_open(
+        self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]
+    ) -> Any:
         await self.gate.wait()
-        return await self._counted(question)
+        return await ask(question)
 
     async def answers(self) -> None:
-        """Until whatever was given has been committed, and nothing is being read."""
+        """Until whatever was given has been answered, and nothing is being read."""
         async with asyncio.timeout(20):
             while True:
                 self._news.clear()
                 for _ in range(6):  # what is ready runs: flushes, queued commands, replays
                     await asyncio.sleep(0)
                 self.check()
-                if not self.node.store.waiting and not self._reading:
-                    if not self._news.is_set():
-                        return
-                else:
-                    await self._news.wait()
+                if self.nodes.busy or self._reading:
+                    if not self._news.is_set() and not self.nodes.release():
+                        await self._news.wait()
+                elif not self._news.is_set():
+                    return
 
     async def rest(self) -> None:
         """Until nothing more happens by itself; then everybody must have what is theirs."""
         self.gate.set()
         await self.answers()
+        if self.nodes.shared is not None:
+            self.nodes.shared.ask_for("")
+            await self._come_together()
         self.counts["rests"] += 1
         for one in self.connections:
             one.at_rest()
+
+    async def _come_together(self) -> None:
+        """Until all nodes have passed all fences and delivered all that there is."""
+        await self.nodes.passed(self._fence)
+        self.endings.all_known()
+        for one in self._revoking:
+            one.revoked = one.code is None
+        self._revoking.clear()
+        for _ in range(ROUNDS):
+            self.nodes.release()
+            await self.nodes.compare_heads()
+            await self.answers()
+            if self.nodes.whole(self.oracle.head):
+                break
 
     def pass_time(self, ms: int) -> None:
         """Move the clock. To be called when every answer is there."""

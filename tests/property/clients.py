@@ -7,6 +7,7 @@ connection to the next.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from tests.property.devices import Device
 from tests.property.mirror import Key
-from tests.property.streams import Opening, Streams
+from tests.property.streams import Opening, Place, Streams
 from tests.support.fake_wire import FakeWire
 from tests.support.oracle import Oracle
 from tests.support.oracle_reads import read
@@ -25,6 +26,7 @@ UNREACHABLE = {
     "code": "unreachable", "message": "There is nothing here that you can reach.",
     "retryable": False,
 }  # fmt: skip
+UNKNOWN = "unknown_outcome"
 READS = {
     "conversation.history", "conversation.get", "conversation.list", "connection.list",
     "block.list", "invitation.list", "explain", "settings.get",
@@ -34,11 +36,12 @@ READS = {
 @dataclass
 class Request:
     """A command on its way. `answers` are those that would be right: a write's own, and what a
-    read could have seen since it was given."""
+    read could have seen since it was given; `heads` were its member's topics then."""
 
     id: int
     cmd: str
     params: Map
+    heads: dict[str, int]
     answers: list[Answer] = field(default_factory=list)
     frame: Map | None = None
 
@@ -52,9 +55,11 @@ class Connection:
 
     def __init__(
         self, oracle: Oracle, device: Device, token: Token, text: str, epoch: str,
-        wrong: Callable[[BaseException], None],
+        wrong: Callable[[BaseException], None], place: Place, *, exact: bool,
     ) -> None:  # fmt: skip
         self.oracle = oracle
+        self.place = place
+        self._exact = exact  # connecting tells the heads of its commit, not some shortly before
         self.device = device
         self.member = device.member
         self.token = token
@@ -80,7 +85,7 @@ class Connection:
     def say(self, cmd: str, params: Map) -> Request:
         """Give a command."""
         self._ids += 1
-        request = Request(self._ids, cmd, params)
+        request = Request(self._ids, cmd, params, self.oracle.topics_of(self.member))
         self.waiting[request.id] = self.sent[request.id] = request
         if request.reads:
             self.reads.append(request)
@@ -98,14 +103,31 @@ class Connection:
             return Answer({}, "unauthenticated")
         return read(oracle, self.member, request.cmd, request.params)
 
-    def committed(self, request: Request, answer: Answer) -> None:
-        """A write of this connection has been committed."""
+    def committed(self, request: Request, answer: Answer, told: Map) -> None:
+        """A write of this connection has been committed, and is answered `told`."""
         request.answers = [answer]
         for later in self.reads:
             if later.id > request.id:  # it waits for this write, so that it will have seen it
                 later.answers.clear()
         if request.cmd in ("connect", "resume") and not answer.error:
+            if not self._exact:
+                heads = self._heads(request, answer.result["topics"], told["topics"])
+                answer.result["topics"] = heads
             self._opened(request, answer)
+
+    def _heads(
+        self, request: Request, now: dict[str, int], told: dict[str, int]
+    ) -> dict[str, int]:
+        """The heads that may be told: of conversations, they may be of any moment since the
+        command was given and its member joined."""
+        heads = dict(now)
+        for topic, head in now.items():
+            kind, _, name = topic.partition(":")
+            if kind == "conversation":
+                joined = self.oracle.talks[name].stays[self.member][-1].joined
+                if max(joined, request.heads.get(topic, 0)) <= told.get(topic, -1) <= head:
+                    heads[topic] = told[topic]
+        return heads
 
     def passed(self) -> None:
         """Something has been committed: a read that is under way may have seen it, or not."""
@@ -123,7 +145,10 @@ class Connection:
         if named is not None or more:
             self.positions = {**(self.positions or {}), **(named or {})}
         positions = self.positions
-        self.opening = Opening(self.oracle, self.member, positions, same_epoch=self.same_epoch)
+        self.opening = Opening(
+            self.oracle, self.member, positions, answer.result["topics"],
+            same_epoch=self.same_epoch,
+        )  # fmt: skip
         reset = self.opening.reset
         answer.result["reset"] = reset & (named or {}).keys() if more else reset
 
@@ -171,10 +196,12 @@ class Connection:
             if not request.answers:
                 raise Disagreement(f"answered before it was committed: {request}")
             self._judge(request, frame, request.answers[0])
+            if request.cmd in ("connect", "resume") and request.answers[0].error == UNKNOWN:
+                asyncio.get_running_loop().call_soon(self.wire.cut)  # it comes back
             opens = request.cmd in ("connect", "resume") and "result" in frame
             if opens and not request.params.get("resume_more"):
                 assert self.opening is not None
-                self.streams = Streams(self.oracle, self.member, self.opening)
+                self.streams = Streams(self.oracle, self.member, self.opening, self.place)
 
     def _resumed(self, request: Request, frame: Map) -> None:
         """A part of what it goes on from was taken note of, by what was known at connect."""

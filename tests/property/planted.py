@@ -27,7 +27,7 @@ from server.realtime.audience import Audience
 from server.realtime.hub import Hub
 from server.realtime.replays import Missed, Replays
 from server.realtime.session import Session
-from server.store.group_commit import _Batch
+from server.store.group_commit import Batch
 from server.store.sqlite import SqliteStore
 
 Plant = Callable[[], AbstractContextManager[object]]
@@ -73,9 +73,9 @@ def acknowledge_before_commit() -> Iterator[None]:
 
 def decide_outside_the_transaction() -> AbstractContextManager[object]:
     """A batch's commands are all decided on what they found when they came in."""
-    decide = _Batch.decide_all
+    decide = Batch.decide_all
 
-    def decide_all(batch: _Batch, calls: Sequence[Call]) -> Iterator[Outcome]:
+    def decide_all(batch: Batch, calls: Sequence[Call]) -> Iterator[Outcome]:
         apply, later = batch._apply, list[Work]()
         batch._apply = later.append  # type: ignore[assignment, method-assign]
         outcomes = list(decide(batch, calls))
@@ -83,7 +83,7 @@ def decide_outside_the_transaction() -> AbstractContextManager[object]:
             apply(work)
         yield from outcomes
 
-    return patch.object(_Batch, "decide_all", decide_all)
+    return patch.object(Batch, "decide_all", decide_all)
 
 
 def attach_before_the_roster_is_passed() -> AbstractContextManager[object]:

@@ -39,10 +39,12 @@ class Run:
         """Members, connections between most of them, sessions, and a conversation of most."""
         for member in self.members:
             self.all.operate("member.put", id=member, name=member.title())
+        await self.bench.answers()
         for index, a in enumerate(self.members):
             for b in self.members[index + 1 :]:
                 if (index, b) not in ((1, self.members[2]), (0, self.members[-1])):
                     self.all.operate("connection.put", a=a, b=b)
+        await self.bench.answers()
         for device in self.devices:
             self.connect(device, resume=device.positions)
         await self.bench.rest()

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.property.bench import Bench
+from tests.property.nodes import EMBEDDED, House
 from tests.property.program import Run
 from tests.property.steps import STEP, carry_out
 from tests.property.verdict import judge
@@ -50,9 +51,10 @@ def explore(
     examples: int,
     limits: Mapping[str, int],
     bug: Callable[[], AbstractContextManager[object]] = nullcontext,
+    house: House = EMBEDDED,
 ) -> Counter[str]:
     """Carry out so many programs; answers what was exercised. Raises what was found."""
-    bench = Bench(rules, limits)
+    bench = Bench(rules, limits, house)
     numbers = itertools.count(1)
     phases = [Phase.generate, *([Phase.shrink] if SHRINK else [])]
 

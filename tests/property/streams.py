@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from tests.property.endings import Endings, parted
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Entry
+from tests.support.oracle_world import Disagreement, Entry, Talk
 
 Map = dict[str, Any]
 
@@ -21,10 +22,11 @@ class Opening:
     them that cannot be gone on from, and what is due of topics that were asked for but are lost."""
 
     def __init__(
-        self, oracle: Oracle, member: str, asked: dict[str, int] | None, *, same_epoch: bool
-    ) -> None:
+        self, oracle: Oracle, member: str, asked: dict[str, int] | None, heads: dict[str, int],
+        *, same_epoch: bool,
+    ) -> None:  # fmt: skip
         self.moment = oracle.now
-        self.heads = oracle.topics_of(member)
+        self.heads = heads
         self.starts: dict[str, int] = {}
         self.past: dict[str, list[int]] = {}
         for topic, pos in (asked or {}).items():
@@ -42,10 +44,25 @@ class Opening:
         self.reset = set() if asked is None else self.heads.keys() - self.starts.keys()
 
 
+class Place:
+    """The node that a session is at, which may wait with signals unless it is alone, and what
+    nodes may not know."""
+
+    def __init__(self, node: object, endings: Endings, *, alone: bool) -> None:
+        self.node = node
+        self.alone = alone
+        self._endings = endings
+
+    def may_not_know(self, *what: str) -> bool:
+        """Whether this end of access is another node's, and not answered yet."""
+        return self._endings.unknown_at(self.node, *what)
+
+
 class Streams:
     """What one open session may be given."""
 
-    def __init__(self, oracle: Oracle, member: str, opening: Opening) -> None:
+    def __init__(self, oracle: Oracle, member: str, opening: Opening, place: Place) -> None:
+        self._place = place
         self.opening = opening
         self.at = {t: opening.starts.get(t, head) for t, head in opening.heads.items()}
         self.past = {t: list(due) for t, due in opening.past.items()}
@@ -57,7 +74,12 @@ class Streams:
         self._unchecked: list[tuple[Map, Entry]] = []
 
     def _inside(self, topic: str) -> bool:
-        return self._member in self._oracle.talks[topic.partition(":")[2]].roster
+        talk = self._oracle.talks[topic.partition(":")[2]]
+        return self._takes_part(talk, self._member)
+
+    def _takes_part(self, talk: Talk, member: str) -> bool:
+        """Whether somebody is in a conversation, as far as this node has to know."""
+        return member in talk.roster or self._place.may_not_know("removed", member, talk.id)
 
     def _wrong(self, what: str, frame: Map) -> Disagreement:
         return Disagreement(f"{what}: {self._member} at {self._oracle.now} was given {frame}")
@@ -116,20 +138,29 @@ class Streams:
         name, topic, data = frame["event"], frame["topic"], frame["data"]
         sent = [
             one for one in self._oracle.signals
-            if one.moment > self.opening.moment and (one.name, one.data) == (name, data)
-            and self._member in one.to
+            if (one.name, one.data) == (name, data) and self._member in one.to
+            and (one.moment > self.opening.moment or not self._place.alone)
         ]  # fmt: skip
         if not sent:
             raise self._wrong("a signal that was never for them", frame)
         talk = sent[0].talk
         if topic != (self._own if talk.two else talk.topic):
             raise self._wrong("a signal on another topic", frame)
-        if not self._oracle.both_show(talk, data["member"], self._member):
+        if not self._passes(talk, data["member"]):
             raise self._wrong("a signal that may pass no more", frame)
         key = repr(frame)
         self.signals[key] += 1
         if self.signals[key] > len(sent):
             raise self._wrong("a signal given again", frame)
+
+    def _passes(self, talk: Talk, sender: str) -> bool:
+        """Whether somebody's signals may pass here still, as far as this node has to know."""
+        for one in (sender, self._member):
+            on = self._oracle.people[one].receipts or self._place.may_not_know("switch", one)
+            if not on or not self._takes_part(talk, one):
+                return False
+        apart = talk.two and not self._oracle.way_open(sender, self._member)
+        return not apart or self._place.may_not_know(*parted(sender, self._member))
 
     # At rest
 

@@ -9,7 +9,8 @@ from tests.support.running import Running
 
 
 class Clock:
-    """Every clock of a house at once, but for its leases. It starts at the present and stands still until moved."""
+    """Every clock of a house at once, but for its leases'. It starts at the present and stands
+    still until moved."""
 
     def __init__(self) -> None:
         self._us = time.time_ns() // 1000

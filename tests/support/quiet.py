@@ -62,15 +62,29 @@ async def _have_all(nodes: Sequence[Node]) -> bool:
 
 
 async def attended(nodes: Sequence[Node]) -> None:
-    """Wait until the nodes know of each other's sessions: those that are over are written off
-    within a moment, but not at once."""
-    for store in (node.store for node in nodes):
-        if not isinstance(store, PostgresStore):
+    """Wait until the nodes know of each other's sessions: which there are, and which are silent.
+
+    They are told within seconds, and are made to tell it now.
+    """
+    for node in nodes:
+        if node.attendance is None:
             return
-        while await _on_the_roll(store) != {s.id for node in nodes for s in node.hub.sessions}:
-            await asyncio.sleep(PAUSE_S)
+        node.attendance._looked_ms = 0
+        node.attendance._news.set()
+    while await _on_the_roll(nodes[0]) != _there(nodes):
+        await asyncio.sleep(PAUSE_S)
 
 
-async def _on_the_roll(store: PostgresStore) -> set[str]:
-    async with store._database.reading.connect() as connection:
-        return set(await connection.scalars(select(live_session.c.id)))
+def _there(nodes: Sequence[Node]) -> dict[str, bool]:
+    return {
+        session.id: node.hub.is_silent(session, node.heartbeat.now())
+        for node in nodes
+        for session in node.hub.sessions
+    }
+
+
+async def _on_the_roll(node: Node) -> dict[str, bool]:
+    assert isinstance(node.store, PostgresStore)
+    async with node.store._database.reading.connect() as connection:
+        rows = await connection.execute(select(live_session.c.id, live_session.c.silent_ms))
+        return {row.id: bool(row.silent_ms) for row in rows}

@@ -24,6 +24,9 @@ from server.web.origins import own_origins
 from server.web.serving import running
 from tests.support import houses, quiet
 
+# Where syncing costs nothing: what a crash leaves behind is not tested with these.
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None
+
 
 class Running:
     """One house that serves on `base`, e.g. http://127.0.0.1:40123: a node, or several.
@@ -95,7 +98,7 @@ async def running_node(
     """The house that the test runs in (see `houses`), in this loop, on a directory of its own
     unless `data` is given."""
     async with AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory()))
+        directory = Path(stack.enter_context(TemporaryDirectory(dir=MEMORY)))
         shared, count = await stack.enter_async_context(houses.resources(data))
         chosen = Settings(
             data=data or directory,
@@ -104,11 +107,35 @@ async def running_node(
             rate_limits=rate_limits,
             **{**shared, **settings},
         )
-        served = [await stack.enter_async_context(_serving(chosen)) for _ in range(count)]
-        server = Running(*served)
+        server = Running(*await stack.enter_async_context(_serving_all(chosen, count)))
         if "redis" in shared:
             await server.quiet()
         yield server
+
+
+@asynccontextmanager
+async def _serving_all(settings: Settings, count: int) -> AsyncIterator[list[tuple[Node, str]]]:
+    """So many nodes with these settings, opened and closed together."""
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    opened: list[asyncio.Future[tuple[Node, str]]] = [loop.create_future() for _ in range(count)]
+
+    async def serve(told: asyncio.Future[tuple[Node, str]]) -> None:
+        try:
+            async with _serving(settings) as served:
+                told.set_result(served)
+                await over.wait()
+        except BaseException as error:
+            if told.done():
+                raise
+            told.set_exception(error)
+
+    tasks = [loop.create_task(serve(told)) for told in opened]
+    try:
+        yield [await told for told in opened]
+    finally:
+        over.set()
+        await asyncio.gather(*tasks)
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ from tests.faults.cluster.ledger import Heard, Ledger, Socket, canaries
 from tests.faults.cluster.rig import Cluster, Node
 
 ANSWER_S = 3.0  # without an answer for so long, another node is tried
+END_S = 7.0  # the same for what ends an access, which waits for a lease to run out
+ENDS = ("conversation.remove", "conversation.leave", "block.add", "settings.set")
 OPEN_S = 1.5
 AGAIN_S = 0.05
 LOST = (OSError, TimeoutError, WebSocketException, InvalidHandshake)
@@ -42,8 +44,10 @@ class Actor:
         self.internal = self.unknown = self.resets = self.lives = 0
         self.home: Node | None = None  # where it has to connect, if anywhere
         self.epoch = ""
+        self.lost = 0  # how often the last command was given and not answered
+        self.giving = ""  # the command that is not answered yet
         self.socket: Socket | None = None
-        self.stopping = False
+        self.stopping = self.away = False
         self.on_resume: asyncio.Event | None = None
         self.heard = asyncio.Event()  # set by whatever comes
         self._wire: ClientConnection | None = None
@@ -55,7 +59,9 @@ class Actor:
         self._wires: list[ClientConnection] = []
         self._token: tuple[str, float] = ("", 0.0)
         self._live_from = 0
+        self._past: set[str] = set()
         self._last_of: dict[str, int] = {}
+        self._deaf: list[ClientConnection] = []
 
     # Living
 
@@ -65,7 +71,7 @@ class Actor:
         while not self.stopping:
             nodes = [self.home] if self.home is not None else self.cluster.live
             node = self.chance.choice(nodes) if nodes else None
-            if node is not None and node.up:
+            if node is not None and node.up and not self.away:
                 with contextlib.suppress(*LOST):
                     await self._one_life(node)
             await asyncio.sleep(self.chance.uniform(AGAIN_S / 2, AGAIN_S * 2))
@@ -86,10 +92,9 @@ class Actor:
             close_timeout=0.2,
         )  # fmt: skip
         token, issued = self._token
-        socket = Socket(
-            self.member, self.name, self.device, node.number, issued, time.monotonic()
-        )
+        socket = Socket(self.member, self.name, self.device, node.number, issued, time.monotonic())
         self.ledger.sockets.append(socket)
+        socket.number = len(self.ledger.sockets)
         self._wires.append(wire)
         self._broken = broken = asyncio.Event()
         self._wire, self.socket = wire, socket
@@ -98,10 +103,12 @@ class Actor:
         try:
             params: dict[str, Any] = {"token": token, "device": self.device}
             if self.positions:
-                params |= {"resume": dict(self.positions), "epoch": self.epoch}
+                params |= {"resume": dict(self.positions), "epoch": self.epoch or None}
                 if self.on_resume is not None:
                     self.on_resume.set()
-            await self._ask("connect", params)
+            frame = await self._ask("connect", params)
+            if "error" in frame and frame["error"]["retryable"]:
+                wire.transport.abort()
             await broken.wait()
         finally:
             self._live.clear()
@@ -120,54 +127,80 @@ class Actor:
             self._wire.transport.abort()
 
     def deafen(self) -> None:
-        """Stop reading."""
-        if self._wire is not None:
+        """Stop reading the present connection."""
+        if self._wire is not None and self.socket is not None:
             self._wire.transport.pause_reading()
+            self._deaf.append(self._wire)
 
     def hear_again(self) -> None:
-        """Read on, if it is still there."""
-        if self._wire is not None and not self._wire.transport.is_closing():
-            self._wire.transport.resume_reading()
+        """Read on what was not read."""
+        deaf, self._deaf = self._deaf, []
+        for wire in deaf:
+            if not wire.transport.is_closing():
+                wire.transport.resume_reading()
+
+    @property
+    def behind(self) -> bool:
+        """Whether something is missing of what it had before it was removed from somewhere."""
+        return bool(self._last_of)
 
     # Commands
 
     async def call(self, cmd: str, **params: Any) -> tuple[dict[str, Any] | None, str]:
         """Give a command until it is answered: its result, or its error's code."""
+        self.giving = cmd
+        self.lost = 0
         while True:
             await self._live.wait()
             try:
                 frame = await self._ask(cmd, params)
             except LOST:
+                self.lost += 1
                 await asyncio.sleep(0)
                 continue
             error = frame.get("error")
             if error is None:
+                self.giving = ""
                 return frame["result"], ""
             self.internal += error["code"] == "internal"
             if error["code"] == "internal":
                 self.ledger.faults.append(f"{self.name} {cmd}: internal")
             self.unknown += error["code"] == "unknown_outcome"
+            if error["code"] == "unauthenticated":  # revoked: its socket is about to be closed
+                self.give_up()
+                self._token = self.cluster.token(self.member)
             if not error["retryable"] and error["code"] != "unauthenticated":
+                self.giving = ""
                 return None, str(error["code"])
             await asyncio.sleep(self.chance.uniform(AGAIN_S / 2, AGAIN_S * 2))
+
+    async def ping(self, pings: dict[int, int]) -> None:
+        """Ask for a sign of life by the present socket, without waiting for it, and note that."""
+        wire, socket = self._wire, self.socket
+        if wire is not None and socket is not None and socket.heard:
+            self._ids = ident = self._ids + 1
+            pings[socket.number] = ident
+            with contextlib.suppress(*LOST):
+                async with asyncio.timeout(OPEN_S):
+                    await wire.send(msgpack.packb({"id": ident, "cmd": "ping", "params": {}}))
 
     async def _ask(self, cmd: str, params: dict[str, Any]) -> dict[str, Any]:
         wire = self._wire
         if wire is None or self.socket is None:
             raise ConnectionError
-        self._ids += 1
+        self._ids = ident = self._ids + 1
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._answers[self._ids] = answer
+        self._answers[ident] = answer
         try:
-            async with asyncio.timeout(ANSWER_S):
-                await wire.send(msgpack.packb({"id": self._ids, "cmd": cmd, "params": params}))
+            async with asyncio.timeout(END_S if cmd in ENDS else ANSWER_S):
+                await wire.send(msgpack.packb({"id": ident, "cmd": cmd, "params": params}))
                 return await answer
         except TimeoutError:
             if self._wire is wire:
                 self.give_up()
             raise
         finally:
-            self._answers.pop(self._ids, None)
+            self._answers.pop(ident, None)
 
     def _fail_answers(self) -> None:
         for answer in self._answers.values():
@@ -208,7 +241,7 @@ class Actor:
 
     def _opened(self, result: dict[str, Any]) -> None:
         topics: dict[str, int] = result["topics"]
-        again = bool(self.positions) and result["epoch"] == self.epoch
+        again = bool(self.positions) and result["epoch"] == (self.epoch or result["epoch"])
         if self.positions and not again:
             self.ledger.faults.append(f"{self.name}: another epoch")
         for topic, head in topics.items():
@@ -217,8 +250,8 @@ class Actor:
                 self.positions[topic] = head
         self.epoch = result["epoch"]
         self._live_from = topics[f"member:{self.member}"]
-        self._last_of = {}
         self._past = self.positions.keys() - topics.keys()
+        self._last_of = {t: pos for t, pos in self._last_of.items() if t in self._past}
         self.lives += 1
         self._live.set()
 
@@ -236,9 +269,13 @@ class Actor:
             self.positions[topic] = max(pos, have)
         if event["event"] in ("conversation.joined", "conversation.left"):
             self._topics_change(event)
+        self._forget_if_complete(topic)
+
+    def _forget_if_complete(self, topic: str) -> None:
         last = self._last_of.get(topic)
-        if last is not None and pos >= last:
+        if last is not None and self.positions.get(topic, last) >= last:
             self.positions.pop(topic, None)
+            self._last_of.pop(topic)
 
     def _topics_change(self, event: dict[str, Any]) -> None:
         topic, pos = event["data"]["topic"], event["data"]["pos"]
@@ -248,10 +285,6 @@ class Actor:
                 self.positions[topic] = pos
                 self._past.discard(topic)
                 self._last_of.pop(topic, None)
-        elif live:
-            self.positions.pop(topic, None)
-        elif topic in self._past:  # what was missed of it goes up to there
-            self._last_of[topic] = pos
-            if self.positions.get(topic, pos) >= pos:
-                self.positions.pop(topic, None)
-                self._last_of.pop(topic, None)
+        elif topic in self.positions and (live or topic in self._past):
+            self._last_of[topic] = pos  # what is missing of it goes up to there
+            self._forget_if_complete(topic)

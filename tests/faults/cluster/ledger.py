@@ -23,7 +23,8 @@ Body = tuple[str, int]  # author's client, number
 
 @dataclass(slots=True)
 class Send:
-    """One message that somebody tried to send. `versions` are when each text was first sent."""
+    """One message that somebody tried to send. `versions` are when each text was first sent;
+    `lost` is how often it was given and not answered, so that it may still be under way."""
 
     author: str
     number: int
@@ -32,6 +33,7 @@ class Send:
     answered_at: float = math.inf
     result: dict[str, Any] | None = None
     error: str = ""
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ class End:
     `answered_at` is when the change's answer had come; `again_at` when a change that grants it anew
     was first sent. Canaries of `places` (None: all) that were first sent in between may not come to
     `victims`; nor signals of which `silent` is true, once `marker` (a body that was sent after the
-    answer) has come by the same socket. `issued` limits it to sockets whose token is as old.
+    answer) has come by the same socket, or the answer to one of `pings`, which were sent by it then.
+    `issued` limits it to sockets whose token is as old.
     """
 
     kind: str
@@ -52,6 +55,7 @@ class End:
     again_at: float = math.inf
     silent: Callable[[str, dict[str, Any]], bool] | None = None
     marker: Body | None = None
+    pings: dict[int, int] = field(default_factory=dict)  # sockets' numbers to frames' ids
     issued: float = math.inf
     device: str = ""
 
@@ -83,9 +87,20 @@ class Socket:
     node: int
     issued: float
     opened_at: float
+    number: int = 0
     heard: list[Heard] = field(default_factory=list)
     closed: int = 0
     closed_at: float = math.inf
+
+
+@dataclass(slots=True)
+class Mute:
+    """A node that cannot have a lease: what is sent after `since` may not come from it, until
+    `until`."""
+
+    node: int
+    since: float
+    until: float = math.inf
 
 
 class Ledger:
@@ -94,7 +109,9 @@ class Ledger:
     def __init__(self) -> None:
         self.sends: dict[Body, Send] = {}
         self.ends: list[End] = []
+        self.mutes: list[Mute] = []
         self.joinings: dict[tuple[str, str], list[Joining]] = defaultdict(list)
+        self.removals: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.sockets: list[Socket] = []
         self.places: dict[str, str] = {}  # of conversations by id
         self.faults: list[str] = []  # what no fault excuses, noticed on the way

@@ -9,6 +9,7 @@ to the link happens at exactly that phase.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 from tests.support.tcp_proxy import Mode, Pair, TcpProxy
@@ -53,6 +54,14 @@ class TappedPair(Pair):
         self.link = link
         self.answers_to = ""  # the phase that the next answer belongs to
 
+    def cut(self) -> None:
+        """Reset both connections, whichever of them is still there."""
+        with contextlib.suppress(AttributeError, ValueError):  # it was gone, and has no socket any more
+            super().cut()
+        for writer in (self._near, self._far):
+            if writer is not None:
+                writer.transport.abort()
+
     async def said_upstream(self, data: bytes) -> str:
         """Look at what the client says, before it is passed on; answers a phase that has been
         reached once it is."""
@@ -78,6 +87,8 @@ class TappedPair(Pair):
                 await self.link.tap.reach(phase, self)
             await self._moving.wait()
             if self.mode is not Mode.FREEZE:
+                if writer.transport.is_closing():  # cut meanwhile
+                    raise ConnectionResetError
                 writer.write(data)
                 await writer.drain()
             if after:
@@ -126,7 +137,7 @@ class PostgresPair(TappedPair):
 
     async def said_upstream(self, data: bytes) -> str:
         """Phases: accepted (before the first statement of a writing transaction), locked (its
-        locks are taken, which it has not heard), written (before its COMMIT), committed (carried
+        locks are taken, which it has not heard), written (before the COMMIT of a message), committed (carried
         out, which it has not heard), revoking (a commit that ends an access, not heard)."""
         self._waiting += data
         while (message := self._next()) is not None:
@@ -168,7 +179,7 @@ class PostgresPair(TappedPair):
         if text.startswith(b"BEGIN"):
             self.does = {"begin", "reads"} if b"READ ONLY" in text else {"begin"}
         elif text.startswith(b"COMMIT"):
-            if "entry" in self.does:
+            if "message" in self.does:
                 await self.link.tap.reach("written", self)
                 self._expect("committed")
             if "fence" in self.does:
@@ -187,8 +198,8 @@ def _what(sql: bytes) -> str:
         return "clock"
     if b"advisory_xact_lock" in sql:
         return "lock"
-    for table in ("entry", "fence", "lease"):
-        if b"INSERT INTO " + table.encode() in sql.replace(b'"', b""):
+    for table in ("message", "fence", "lease"):
+        if b"INSERT INTO " + table.encode() + b" " in sql.replace(b'"', b""):
             return table
     return ""
 

@@ -35,11 +35,12 @@ _numbers = itertools.count(1)
 
 
 class Services:
-    """What all cells of a process share. `make` is called once, to put the cast into the template."""
+    """What all cells of a process share; `places` are the cast's conversations by id."""
 
-    def __init__(self, nursery: Nursery, postgres: Postgres, redis: RedisService, data: Path) -> None:
+    def __init__(
+        self, nursery: Nursery, postgres: Postgres, redis: RedisService, data: Path
+    ) -> None:
         self.nursery, self.postgres, self.redis, self.data = nursery, postgres, redis, data
-        self.has_template = False
         self.places: dict[str, str] = {}
 
     @property
@@ -122,28 +123,29 @@ class Node:
 class Cluster:
     """One cell's nodes, over a database of their own; an async context.
 
-    `prepared` names what is done in each forked node before it runs, `environment` is for that.
+    `prepared` names what is done in each forked node before it runs, `environment` is for that;
+    `keep` names a database that is there already and stays.
     """
 
     def __init__(
-        self, services: Services, nodes: int, *, template: str = TEMPLATE,
+        self, services: Services, nodes: int, *, keep: str = "",
         prepared: tuple[str, ...] = (), environment: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.services = services
         self.prepared, self.environment = prepared, environment or {}
-        self.database = f"cell_{next(_numbers)}"
+        self.database = keep or f"cell_{next(_numbers)}"
         self.tap = Tap()
         self.nodes = [Node(self, number) for number in range(nodes)]
         self.log = ""
         self.token_age_s = 0.0  # tokens are made to look so old, where clocks are set back
-        self._template = template
+        self.before_start: Callable[[], None] | None = None
+        self._keep = bool(keep)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         postgres, redis = self.services.postgres, self.services.redis
-        await asyncio.to_thread(
-            postgres.create_database, self.database, self._template or None
-        )
+        if not self._keep:
+            await asyncio.to_thread(postgres.create_database, self.database, TEMPLATE)
         try:
             for node in self.nodes:
                 node.postgres = await self._stack.enter_async_context(
@@ -152,6 +154,8 @@ class Cluster:
                 node.redis = await self._stack.enter_async_context(
                     RedisLink(redis.port, node.number, self.tap)
                 )
+            if self.before_start is not None:
+                await asyncio.to_thread(self.before_start)
             await self.nodes[0].start()
             await asyncio.gather(*(node.start() for node in self.nodes[1:]))
             self.http = await self._stack.enter_async_context(
@@ -170,10 +174,13 @@ class Cluster:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.gather(*(node.kill() for node in self.nodes))
+        # In order where the database stays: the lease of a killed node would be waited for.
+        how = signal.SIGTERM if self._keep else signal.SIGKILL
+        await asyncio.gather(*(node.kill(how) for node in self.nodes))
         self.log = "".join([await node.complaints() for node in self.nodes])
         await self._stack.aclose()
-        await asyncio.to_thread(self.services.postgres.drop_database, self.database)
+        if not self._keep:
+            await asyncio.to_thread(self.services.postgres.drop_database, self.database)
 
     @property
     def live(self) -> list[Node]:
@@ -194,7 +201,9 @@ class Cluster:
         body: dict[str, Any] = answer.json()
         return body
 
-    async def until_operated(self, cmd: str, choose: Callable[[], Node], **params: Any) -> dict[str, Any]:
+    async def until_operated(
+        self, cmd: str, choose: Callable[[], Node], **params: Any
+    ) -> dict[str, Any]:
         """The same, repeated until there is a result."""
         while True:
             try:
