@@ -1,10 +1,11 @@
 # The one entry to the project. Everything lives in .venv; a step runs again when its lock changes.
 #   make run     a fresh checkout to the messenger with sample members on http://127.0.0.1:8000
 #   make test    the whole test suite; ARGS="-k resume -x" goes to pytest
+#   make faults  every fault of a cluster at every phase, every planted bug; build/faults.md
 #   make check   format, lint, types, the direction of imports
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check fmt lock clean
+.PHONY: run test faults check fmt lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,6 +18,10 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@.ci/services
 	$(BIN)/pytest $(ARGS)
+
+faults: $(VENV)/.installed-dev
+	@.ci/services
+	SUBROSA_CELLS=all $(BIN)/pytest tests/faults/cluster -n 2 $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

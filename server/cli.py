@@ -12,9 +12,12 @@ from typing import Annotated, Any
 import httpx
 import typer
 import uvloop
+from rich.console import Console
 from typer.exceptions import TyperException
 
 import client_demo
+from client_demo.load import command as load_tester
+from client_demo.load.plan import LoadError
 from server import app as composition
 from server import settings as configuration
 from server.domain.ids import is_member_id
@@ -105,6 +108,56 @@ def import_(
     print(f"{len(errors) - len(failed)} of {len(errors)} commands done")
     if failed:
         raise typer.Exit(1)
+
+
+@cli.command()
+def load(
+    scenario: Annotated[str | None, typer.Argument(help="Without one, they are listed.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(help="A node, http://HOST:PORT; may be repeated. Without one, its own."),
+    ] = None,
+    admin_key: Annotated[
+        str | None, typer.Option(envvar="SUBROSA_ADMIN_KEY", help="The target's admin key.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The target's data directory, to read admin.key there.")
+    ] = None,
+    members: Annotated[int | None, typer.Option(help="How many members.")] = None,
+    sessions: Annotated[int | None, typer.Option(help="How many sessions in all.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Messages a second (storm: connections).")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long.")] = None,
+    ramp: Annotated[float | None, typer.Option(help="Seconds until the full rate.")] = None,
+    processes: Annotated[int, typer.Option(help="Generator processes.")] = 1,
+    encoding: Annotated[str, typer.Option(help="msgpack, json or both.")] = "both",
+    seed: Annotated[int, typer.Option(help="Of everything that is left to chance.")] = 1,
+    html: Annotated[Path | None, typer.Option(help="Write the report with charts here.")] = None,
+    json_: Annotated[
+        Path | None, typer.Option("--json", help="Write the report as JSON here.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the members behind.")] = False,
+    own: Annotated[
+        bool, typer.Option("--i-own-this-server", help="Allow targets beyond this machine.")
+    ] = False,
+) -> None:
+    """Put a server under load, and check every delivery."""
+    if scenario is None:
+        print("\n".join(load_tester.scenario_lines()))
+        return
+    options = load_tester.Options(
+        scenario=scenario, targets=tuple(target or ()), admin_key=admin_key, data=data,
+        members=members, sessions=sessions, rate=rate, seconds=seconds, ramp=ramp,
+        processes=processes, encoding=encoding, seed=seed, html=html, json=json_, keep=keep,
+        own=own,
+    )  # fmt: skip
+    try:
+        code = load_tester.load(options, Console())
+    except LoadError as error:
+        print(f"subrosa: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
 
 
 def _read(file: str) -> list[tuple[int, str, dict[str, Any]]]:

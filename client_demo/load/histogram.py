@@ -21,7 +21,7 @@ BUCKETS = ((36 - BITS - 1) << BITS) + EXACT
 def bucket(value: int) -> int:
     """The bucket that a value falls into; `Reading.feed` has the same written out."""
     if value < EXACT:
-        return value if value > 0 else 0
+        return max(0, value)
     shift = value.bit_length() - BITS - 1
     return (shift << BITS) + (value >> shift)
 

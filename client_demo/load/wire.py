@@ -82,8 +82,13 @@ def encode(ident: int, cmd: str, params: Map, encoding: int) -> bytes:
     frame = {"id": ident, "cmd": cmd, "params": params}
     if encoding:
         return json.dumps(frame, separators=(",", ":")).encode()
-    packed: bytes = msgpack.packb(frame)
-    return packed
+    return packed(frame)
+
+
+def packed(frame: Map) -> bytes:
+    """A map in msgpack."""
+    payload: bytes = msgpack.packb(frame)
+    return payload
 
 
 def subprotocol(encoding: int) -> str:

@@ -156,9 +156,9 @@ class Hub:
         live = self._hold(session, topic, pos, head)
         if live is None:
             return
-        if pos == live.pos:
+        if pos == live.pos >= head:
             live.sessions.add(session)
-        else:
+        else:  # also where this node is behind: what was missed is read as it is by now
             self.replays.resume(session, live)
 
     def _hold(self, session: Session, topic: str, pos: int, head: int) -> LiveTopic | None:

@@ -39,6 +39,10 @@ _LEAVE_S: Final = 0.7
 _CANCEL_S: Final = 1
 """For the application to notice that its client is gone; then its requests are cancelled."""
 
+_TICK_S: Final = 0.1
+_TICKS: Final = 864_000
+"""uvicorn's: every tenth writes the responses' date anew."""
+
 _BACKLOG: Final = 4096
 """A storm of connections waits here while the loop accepts them; Linux allows no more by itself."""
 
@@ -142,18 +146,25 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
-        self._leaving = asyncio.Event()
+        self._deserted = asyncio.Event()
+
+    @property
+    def _alone(self) -> bool:
+        return not self.server_state.connections and not self.server_state.tasks
 
     def leave(self) -> None:
-        """Begin the end, at once."""
+        """Begin the end: with the next tick, or at once when nobody is there."""
         self.should_exit = True
-        self._leaving.set()
+        if self._alone:
+            self._deserted.set()
 
     async def main_loop(self) -> None:
-        while not await self.on_tick(0):  # which writes the responses' date
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % _TICKS
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._leaving.wait()
+                async with asyncio.timeout(_TICK_S):
+                    await self._deserted.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -164,6 +175,12 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._alone:  # there is nothing to wait for
+            for server in self.servers:
+                server.close()
+            for listening in sockets or []:
+                listening.close()
+            return
         patience = asyncio.get_running_loop().call_later(_LEAVE_S, self._abort_all)
         await super().shutdown(sockets)
         patience.cancel()

@@ -297,6 +297,8 @@ class Connection:
     def _opened(self, request: Request, params: Connect, outcome: Outcome) -> None:
         session, gateway = self.session, self._gateway
         if session is None or session.ended or self._protocol.state is not State.CONNECTING:
+            if session is not None:  # its end may have been written before it was
+                gateway.hub.attendance.left(session)
             return
         if outcome.error is not None:
             gateway.hub.leave(session)

@@ -17,6 +17,10 @@ HERE = Path(__file__).parent
 ONE_PROCESS = ("test_running", "test_drain", "test_handshake", "test_http", "test_tokens")
 
 
+# Each allowed pair of store and bus meets the commands that most others are like.
+EVERY_PAIR = ("test_messages", "test_conversations")
+
+
 @pytest.fixture(scope="package")
 def nursery() -> Iterator[Nursery]:
     """Forks the command line as processes of their own."""
@@ -35,10 +39,12 @@ def house(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if metafunc.module.__name__.rpartition(".")[2] in ONE_PROCESS:
+    module = metafunc.module.__name__.rpartition(".")[2]
+    if module in ONE_PROCESS:
         return
     marker = metafunc.definition.get_closest_marker("houses")
-    chosen = marker.args if marker is not None else houses.CONTRACT
+    usual = houses.CONTRACT + (houses.PAIRS if module in EVERY_PAIR else ())
+    chosen = marker.args if marker is not None else usual
     metafunc.parametrize("house", chosen, indirect=True, ids=lambda name: name.replace(" ", "-"))
 
 

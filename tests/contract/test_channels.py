@@ -75,7 +75,7 @@ class Watch:
 
     async def close(self) -> None:
         """End."""
-        await self._channels.aclose()
+        await self._channels.aclose()  # type: ignore[no-untyped-call]
         await self._redis.aclose()
 
 
@@ -95,7 +95,7 @@ async def test_a_node_follows_the_topics_of_its_own_sessions_alone() -> None:
         await server.people("ada", "grace", "linus", "mary")
         redis = Redis.from_url(str(server.node.settings.redis))
         prefix = server.node.settings.redis_prefix
-        async with redis.monitor() as monitor:  # type: ignore[no-untyped-call]
+        async with redis.monitor() as monitor:
             async with (
                 seats(server, (A, "ada"), (A, "grace"), (B, "linus")) as (ada, grace, linus),
                 watching(server) as watch,

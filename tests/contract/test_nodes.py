@@ -7,8 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.util import await_only
 
+from server.app import Node
 from server.domain.policy import Policy
+from tests.support import planted
 from tests.support.clocks import Clock
 from tests.support.running import running_node
 from tests.support.seats import seat, seats, talk
@@ -50,6 +53,25 @@ async def test_sessions_are_counted_over_all_nodes() -> None:
             async with seat(server, A, "ada") as late:
                 await late.connect()
                 await late.call("ping")
+
+
+async def test_who_leaves_before_the_connect_is_stored_is_not_there_afterwards() -> None:
+    async with running_node() as server:
+        await server.people("ada", "grace")
+        async with seats(server, (B, "grace")) as (grace,), seat(server, A, "ada") as ada:
+
+            async def leave(node: Node) -> None:
+                await ada.socket.close()
+                assert node.attendance is not None
+                await node.attendance.turn()  # its end is written before its beginning
+
+            with planted.at_writing(server, server.node.name, lambda n: await_only(leave(n))):
+                await ada.start("connect", token=server.token("ada"))
+                await ada.end()
+                await server.node.store.idle()
+            await server.attended()
+            found = (await grace.call("presence.get", members=["ada"]))["members"]
+            assert found["ada"]["active"] is False
 
 
 @pytest.mark.parametrize("where", [A, B])

@@ -324,7 +324,9 @@ async def test_what_is_deleted_while_its_reader_is_slow_is_not_told_any_more() -
                     await ada.call("message.delete", message=message)
                 told: list[str] = []
                 while len(told) < 299:
-                    _, payload = await slow.frame()
+                    first, payload = await slow.frame()
+                    if first == peer.PING:
+                        continue
                     data = msgpack.unpackb(payload)["data"]
                     told.append(data.get("body", "deleted ").split()[0])
                 assert told == [f"m{n}" for n in range(1, 250)] + ["deleted"] * 50

@@ -417,6 +417,7 @@ class Bench:
         for _ in range(ROUNDS):
             self.nodes.release()
             await self.nodes.compare_heads()
+            await self.nodes.sweep()
             await self.answers()
             if self.nodes.whole(self.oracle.head):
                 break

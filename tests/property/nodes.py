@@ -132,6 +132,13 @@ class Nodes:
         buses = [node.bus for node in self.all]
         return any([bus.release() for bus in buses if isinstance(bus, UnreliableBus)])
 
+    async def sweep(self) -> None:
+        """A second's work: what was held while a lease had run out is handed over."""
+        for node in self.all:
+            while not node.hub.fences.valid:
+                await asyncio.sleep(0.001)
+            node.hub.sweep()
+
     async def compare_heads(self) -> None:
         """Have every node look for what it was never told."""
         for node in self.all:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import uvloop
@@ -52,8 +53,12 @@ def explore(
     limits: Mapping[str, int],
     bug: Callable[[], AbstractContextManager[object]] = nullcontext,
     house: House = EMBEDDED,
+    follow: Callable[[Any], None] | None = None,
 ) -> Counter[str]:
-    """Carry out so many programs; answers what was exercised. Raises what was found."""
+    """Carry out so many programs; answers what was exercised. Raises what was found.
+
+    `follow` is given the group commit of each node.
+    """
     bench = Bench(rules, limits, house)
     numbers = itertools.count(1)
     phases = [Phase.generate, *([Phase.shrink] if SHRINK else [])]
@@ -85,6 +90,9 @@ def explore(
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
         runner.run(bench.open(Path(directory)))
+        for node in bench.nodes.all:
+            if follow is not None:
+                follow(node.store.commits)
 
         @hypothesis.seed(SEED)
         @settings(

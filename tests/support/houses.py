@@ -33,6 +33,11 @@ HOUSES = {
     "two nodes": 2,
 }
 CONTRACT = (EMBEDDED, "postgres", "two nodes")
+"""Where each test of the contract runs."""
+
+PAIRS = ("sqlite+redis", "postgres+redis")
+"""Where those run as well that go the ways of most commands: one node that hears itself."""
+
 CURRENT: ContextVar[str] = ContextVar("house", default=EMBEDDED)
 TEMPLATE = "migrated"
 _numbers = itertools.count(1)

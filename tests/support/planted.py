@@ -5,11 +5,13 @@ They are planted on all nodes of a house, and last as long as the context.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
+from sqlalchemy.util import await_only
 
 from server.app import Node
 from server.store.group_commit import Decide
@@ -21,10 +23,16 @@ Plant = Callable[[Node], None]
 """Called in the midst of a transaction of the node's; raises, or does some harm."""
 
 
-def cut(node: Node) -> None:
+async def cut_all(node: Node) -> None:
     """Cut every connection to the node's database, of all nodes."""
     assert node.settings.database is not None
-    houses.postgres().terminate_backends(node.settings.database.rpartition("/")[2])
+    name = node.settings.database.rpartition("/")[2]
+    await asyncio.to_thread(houses.postgres().terminate_backends, name)
+
+
+def cut(node: Node) -> None:
+    """The same from the midst of a transaction."""
+    await_only(cut_all(node))
 
 
 def fail(node: Node) -> None:

@@ -1,4 +1,4 @@
-"""What the healed cluster says in the end: heads, histories and whole logs, read by fresh sessions."""
+"""What the healed cluster says in the end: heads, histories, whole logs, read by new sessions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Reader(Actor):
 
     async def head(self) -> dict[str, int]:
         await self._live.wait()
-        return self.opened["topics"]
+        return dict(self.opened["topics"])
 
     def _opened(self, result: dict[str, Any]) -> None:
         self.opened: dict[str, Any] = result

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
@@ -29,9 +29,9 @@ from tests.faults.cluster.workload import Workload
 
 PHASES = ("accepted", "locked", "written", "committed", "published", "delivered", "resuming",
           "revoking")  # fmt: skip
-WARM = 60  # sends acknowledged before the fault
+WARM = 40  # sends acknowledged before the fault
 REACH_S = 8.0  # for a phase to come
-AFTER = 30  # sends acknowledged after it
+AFTER = 20  # sends acknowledged after it
 
 
 @dataclass
@@ -99,7 +99,7 @@ async def stage(
         finally:
             if disk is not None:
                 await asyncio.to_thread(disk.close)
-            await asyncio.to_thread(_services_right, services)
+            _services_right(services)
 
 
 def _services_right(services: Services) -> None:
@@ -114,56 +114,58 @@ def _services_right(services: Services) -> None:
 
 async def run_cell(
     services: Services, fault: Fault, phase: str, seed: str,
-    prepared: tuple[str, ...] = (), settle_s: float = 12.0,
+    prepared: tuple[str, ...] = (), settle_s: float = 12.0, nodes: int = NODES,
 ) -> Verdict:  # fmt: skip
     """Run one cell. What it found wrong is in the verdict."""
     began = time.monotonic()
-    import os
-    def lap(what):
-        if os.environ.get("LAPS"): print(f"   {what} {time.monotonic()-began:.2f}")
     verdict = Verdict(f"{fault.name} / {phase}", seed)
-    async with stage(services, fault, f"{seed}/{fault.name}/{phase}", prepared=prepared) as scene:
-        work = scene.work
-        lap("started")
-        await _more(work, WARM)
-        lap("warm")
-        await _begin_at(scene, fault, phase)
-        lap("begun")
-        async with asyncio.TaskGroup() as meanwhile:
-            if fault.during is not None:
-                meanwhile.create_task(fault.during(scene))
-            await asyncio.sleep(fault.lasts_s)
-        if fault.quiet:
-            verdict.wrong = await _finished(work, settle_s) or await _judged(work, settle_s)
-        await fault.heal(scene)
-        lap("healed")
-        verdict.recovery_s, unhealed = await recovered(work, settle_s)
-        lap("recovered")
-        if not unhealed and not fault.quiet:
-            await _more(work, AFTER)
-            unhealed = await _finished(work, settle_s)
-        lap("finished")
-        work.check()
-        if not fault.quiet:
-            verdict.wrong = [] if unhealed else await _judged(work, settle_s)
-        verdict.wrong += unhealed
-        lap("judged")
-        verdict.unknown = sum(actor.unknown for actor in work.actors)
-        verdict.resumes = sum(actor.lives - 1 for actor in work.actors)
-        verdict.acknowledged = work.ledger.acknowledged
-        verdict.latencies = dict(work.ledger.latencies)
-        stopped = Counter(
-            code for a in work.actors for code in a.codes if code >= 4500 and code != 4508
-        )
-        if stopped and not fault.clock:
-            verdict.wrong.append(f"lost: clients were told to stop: {dict(stopped)}")
+    full_seed = f"{seed}/{fault.name}/{phase}"
+    place = stage(services, fault, full_seed, prepared=prepared, nodes=nodes)
+    try:
+        async with place as scene:
+            await _through(scene, fault, phase, verdict, settle_s)
+    except TimeoutError:  # of the stages before anything can be said
+        verdict.wrong.append(f"lost: it did not go on: {traceback.format_exc(limit=-3)}")
+    else:
+        verdict.log = scene.cluster.log
     if fault.internal:
         verdict.wrong = [w for w in verdict.wrong if not w.endswith(": internal")]
     counts = Counter(wrong.split(" ")[0].rstrip(":") for wrong in verdict.wrong)
     verdict.findings = {kind: counts[kind] for kind in checker.KINDS}
     verdict.took_s = time.monotonic() - began
-    verdict.log = scene.cluster.log
     return verdict
+
+
+async def _through(
+    scene: Scene, fault: Fault, phase: str, verdict: Verdict, settle_s: float
+) -> None:
+    """From the first commands to what is found in the end."""
+    work = scene.work
+    await _more(work, WARM)
+    await _begin_at(scene, fault, phase)
+    async with asyncio.TaskGroup() as meanwhile:
+        if fault.during is not None:
+            meanwhile.create_task(fault.during(scene))
+        await asyncio.sleep(fault.lasts_s)
+    if fault.quiet:
+        verdict.wrong = await _finished(work, settle_s) or await _judged(work, settle_s)
+    await fault.heal(scene)
+    verdict.recovery_s, unhealed = await recovered(work, settle_s)
+    if not unhealed and not fault.quiet:
+        await _more(work, AFTER)
+        unhealed = await _finished(work, settle_s)
+    work.check()
+    if not fault.quiet and not unhealed:
+        verdict.wrong = await _judged(work, settle_s)
+    verdict.wrong += unhealed
+    verdict.unknown = sum(actor.unknown for actor in work.actors)
+    verdict.resumes = sum(actor.lives - 1 for actor in work.actors)
+    verdict.acknowledged = work.ledger.acknowledged
+    verdict.latencies = dict(work.ledger.latencies)
+    codes = (code for actor in work.actors for code in actor.codes)
+    stopped = Counter(code for code in codes if code >= 4500 and code != 4508)
+    if stopped and not fault.clock:
+        verdict.wrong.append(f"lost: clients were told to stop: {dict(stopped)}")
 
 
 async def _more(work: Workload, sends: int) -> None:
@@ -223,9 +225,6 @@ async def _judged(work: Workload, settle_s: float) -> list[str]:
     async with asyncio.timeout(settle_s):
         found = await audit.audit(work)
     end = time.monotonic() + settle_s
-    for turn in itertools.count():
-        missing = checker.complete(work, found)
-        if not missing or time.monotonic() > end:
-            break
+    while checker.complete(work, found) and time.monotonic() < end:
         await asyncio.sleep(0.05)
     return checker.check(work, found)

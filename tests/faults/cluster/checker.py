@@ -170,6 +170,13 @@ def _traced(ledger: Ledger) -> list[str]:
     return wrong
 
 
+def _first_sent(ledger: Ledger, author: str, number: int, version: int) -> float:
+    """When this text was first sent; before everything if it never was, which is told elsewhere."""
+    send = ledger.sends.get((author, number))
+    known = send is not None and version < len(send.versions)
+    return send.versions[version] if send is not None and known else -math.inf
+
+
 def _mutes(ledger: Ledger) -> list[str]:
     """From a node without a lease nothing came that was said after it had run out."""
     wrong: list[str] = []
@@ -179,12 +186,11 @@ def _mutes(ledger: Ledger) -> list[str]:
                 continue
             for heard in socket.heard:
                 for author, place, number, version in heard.canaries:
-                    send = ledger.sends.get((author, number))
-                    if send is not None and version < len(send.versions):
-                        if mute.since < send.versions[version] and heard.at < mute.until:
-                            wrong.append(
-                                f"leak {socket.client}: {author} {place} {number} without a lease"
-                            )
+                    said = _first_sent(ledger, author, number, version)
+                    if mute.since < said and heard.at < mute.until:
+                        wrong.append(
+                            f"leak {socket.client}: {author} {place} {number} without a lease"
+                        )
     return wrong
 
 
@@ -202,9 +208,10 @@ def _rooms(work: Workload, found: Audit) -> list[str]:
             ]
             for heard in socket.heard:
                 pos = heard.frame.get("pos")
-                if heard.frame.get("topic") == topic and pos is not None:
-                    if not any(pos < left and joined <= heard.at for left, joined in mine):
-                        wrong.append(f"leak {socket.client}: {room.place} {pos}, spans {mine}")
+                if heard.frame.get("topic") != topic or pos is None:
+                    continue
+                if not any(pos < left and joined <= heard.at for left, joined in mine):
+                    wrong.append(f"leak {socket.client}: {room.place} {pos}, spans {mine}")
     return wrong
 
 
@@ -287,17 +294,14 @@ def _after(end: End, socket: Socket, ledger: Ledger) -> list[str]:
                 wrong.append(f"leak {socket.client}: it was answered after it had been revoked")
         for author, place, number, version in heard.canaries:
             marked = marked or (author, number) == end.marker
-            send = ledger.sends.get((author, number))
-            if send is None or version >= len(send.versions):
-                continue  # told elsewhere
-            if end.places is None or place in end.places:
-                if send.versions[version] > end.answered_at:
-                    wrong.append(
-                        f"leak {socket.client}: {author} {place} {number} was sent after "
-                        f"{end.kind} had been answered"
-                    )
+            said = _first_sent(ledger, author, number, version)
+            if said > end.answered_at and (end.places is None or place in end.places):
+                wrong.append(
+                    f"leak {socket.client}: {author} {place} {number} was sent after "
+                    f"{end.kind} had been answered"
+                )
         name = heard.frame.get("event", "")
-        if marked and end.silent is not None and name in SIGNALS:
-            if end.silent(name, heard.frame["data"]):
-                wrong.append(f"leak {socket.client}: {name} after {end.kind} had been answered")
+        silent = marked and end.silent is not None and name in SIGNALS
+        if silent and end.silent is not None and end.silent(name, heard.frame["data"]):
+            wrong.append(f"leak {socket.client}: {name} after {end.kind} had been answered")
     return wrong

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from tests.faults.cluster import cast
@@ -37,13 +37,14 @@ class Scene:
         self.task: asyncio.Task[None] | None = None
 
 
-Step = Callable[[Scene], Awaitable[None]]
+Step = Callable[[Scene], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`lasts_s` is between beginning and healing. `back` is set for clocks that are set back,
-    where tokens are made an hour old and none is revoked."""
+    """`lasts_s` is between beginning and healing, with `during` meanwhile. Where a clock is set
+    (`clock`), tokens are made an hour old and none is revoked. `quiet`: everybody stops before it
+    is over, so that what was lost last shows by no gap. `often`: it has a cell in every run."""
 
     name: str
     begin: Step
@@ -51,7 +52,8 @@ class Fault:
     lasts_s: float = 1.0
     prepared: tuple[str, ...] = ()
     clock: bool = False
-    quiet: bool = False  # everybody stops before it is over: what was lost last is not found by a gap
+    quiet: bool = False
+    often: bool = True
     during: Step | None = None
     internal: bool = False  # commands may be answered `internal`
 
@@ -92,11 +94,11 @@ async def _kill_redis(scene: Scene) -> None:
 
 
 async def _start_redis(scene: Scene) -> None:
-    await asyncio.to_thread(scene.cluster.services.redis.start)
+    scene.cluster.services.redis.start()  # it ends with the thread that started it
 
 
 async def _restart_redis(scene: Scene) -> None:
-    await asyncio.to_thread(scene.cluster.services.redis.restart)
+    scene.cluster.services.redis.restart()
 
 
 async def _freeze_redis(scene: Scene) -> None:
@@ -209,7 +211,9 @@ async def _revoke_elsewhere(scene: Scene) -> None:
     """Somebody who is connected to the node without a lease is revoked at another one."""
     await asyncio.sleep(0.3)
     work, node = scene.work, scene.node
-    there = {a.member for a in work.players if a.socket is not None and a.socket.node == node.number}
+    there = {
+        a.member for a in work.players if a.socket is not None and a.socket.node == node.number
+    }
     victims = sorted(there - cast.STEWARDS)
     node.up = False
     asked = time.monotonic()
@@ -284,17 +288,19 @@ FAULTS = [
     Fault("Redis restarted", _restart_redis, _nothing, 0.5),
     Fault("Redis frozen", _freeze_redis, _thaw_redis, 4.0),
     Fault("Redis half-open", _half_open, _nothing, 1.0),
-    Fault("Redis mute", _listens_in_vain, _nothing, 1.0),
-    Fault("Redis deaf", _speaks_in_vain, _nothing, 1.0),
+    Fault("Redis mute", _listens_in_vain, _nothing, 1.0, often=False),
+    Fault("Redis deaf", _speaks_in_vain, _nothing, 1.0, often=False),
     Fault("Redis slow", _slow_redis, _forward_redis, 3.0),
     Fault("Redis flooded", _flood_redis, _stop_flood, 1.0),
     Fault("PostgreSQL killed", _kill_postgres, _start_postgres),
-    Fault("PostgreSQL restarted", _restart_postgres, _nothing, 0.5),
-    Fault("PostgreSQL frozen", _freeze_postgres, _thaw_postgres, 2.0),
+    Fault("PostgreSQL restarted", _restart_postgres, _nothing, 0.5, often=False),
+    Fault("PostgreSQL frozen", _freeze_postgres, _thaw_postgres, 2.0, often=False),
     Fault("backends terminated", _terminate, _nothing, 0.5),
     Fault("link cut", _cut_postgres, _nothing, 0.5),
-    Fault("one connection cut", _cut_one, _nothing, 0.5),
-    Fault("link away 7 s", _refuse_postgres, _forward_link, 7.0, during=_revoke_elsewhere),
+    Fault("one connection cut", _cut_one, _nothing, 0.5, often=False),
+    Fault(
+        "link away 7 s", _refuse_postgres, _forward_link, 7.0, during=_revoke_elsewhere, often=False
+    ),
     Fault("link frozen 7 s", _freeze_link, _forward_link, 7.0, during=_revoke_elsewhere),
     Fault("renewals frozen", _freeze_renewals, _nothing, 2.5),
     Fault("link slow", _slow_link, _forward_slow, 3.0),
@@ -302,6 +308,6 @@ FAULTS = [
     Fault("clients deaf", _deafen, _hear_again, 3.0),
     Fault("disk full", _fill_disk, _empty_disk, 1.5, internal=True),
     Fault("clock ahead", _set_clock(3600), _set_clock(0), 1.5, _JUMPS, clock=True),
-    Fault("clock back", _set_clock(-3600), _set_clock(0), 1.5, _JUMPS, clock=True),
+    Fault("clock back", _set_clock(-3600), _set_clock(0), 1.5, _JUMPS, clock=True, often=False),
 ]
 BY_NAME = {fault.name: fault for fault in FAULTS}

@@ -43,8 +43,8 @@ class End:
     `answered_at` is when the change's answer had come; `again_at` when a change that grants it anew
     was first sent. Canaries of `places` (None: all) that were first sent in between may not come to
     `victims`; nor signals of which `silent` is true, once `marker` (a body that was sent after the
-    answer) has come by the same socket, or the answer to one of `pings`, which were sent by it then.
-    `issued` limits it to sockets whose token is as old.
+    answer) has come by the same socket, or the answer to one of `pings`, sent by it then. `issued`
+    limits it to sockets whose token is as old.
     """
 
     kind: str

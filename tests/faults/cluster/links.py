@@ -56,7 +56,9 @@ class TappedPair(Pair):
 
     def cut(self) -> None:
         """Reset both connections, whichever of them is still there."""
-        with contextlib.suppress(AttributeError, ValueError):  # it was gone, and has no socket any more
+        with contextlib.suppress(
+            AttributeError, ValueError
+        ):  # it was gone, and has no socket any more
             super().cut()
         for writer in (self._near, self._far):
             if writer is not None:
@@ -137,8 +139,9 @@ class PostgresPair(TappedPair):
 
     async def said_upstream(self, data: bytes) -> str:
         """Phases: accepted (before the first statement of a writing transaction), locked (its
-        locks are taken, which it has not heard), written (before the COMMIT of a message), committed (carried
-        out, which it has not heard), revoking (a commit that ends an access, not heard)."""
+        locks are taken, which it has not heard), written (before the COMMIT of a message),
+        committed (it is carried out, which it has not heard), revoking (the same of a commit that
+        ends an access)."""
         self._waiting += data
         while (message := self._next()) is not None:
             kind, body = message

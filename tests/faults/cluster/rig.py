@@ -1,4 +1,4 @@
-"""A cluster of real processes: nodes over one PostgreSQL and one Redis, behind proxies of their own.
+"""A cluster of real processes: nodes over one PostgreSQL and one Redis, each behind its proxies.
 
 `Services` lasts for all cells of a test process: PostgreSQL, Redis, the nursery, the data directory
 with the keys, and a database with the cast in it that every cell gets a copy of. `Cluster` is one

@@ -15,12 +15,14 @@ from tests.faults.cluster.conftest import ALL
 from tests.faults.cluster.faults import FAULTS, Fault
 from tests.faults.cluster.rig import Services
 
-CELLS = [
-    (fault, phase)
-    for turn, fault in enumerate(FAULTS)
-    for place, phase in enumerate(PHASES)
-    if ALL or place == turn % len(PHASES)
-]
+CELLS = (
+    [(fault, phase) for fault in FAULTS for phase in PHASES]
+    if ALL
+    else [
+        (fault, PHASES[turn % len(PHASES)])
+        for turn, fault in enumerate(fault for fault in FAULTS if fault.often)
+    ]
+)
 
 
 @pytest.mark.timeout(90)
@@ -30,7 +32,7 @@ CELLS = [
 async def test_cell(
     cluster_services: Services, seed: str, kept: Path, fault: Fault, phase: str
 ) -> None:
-    verdict = await run_cell(cluster_services, fault, phase, seed)
+    verdict = await run_cell(cluster_services, fault, phase, seed, nodes=3 if ALL else 2)
     print(verdict.line())
     verdict.keep(kept)
     said = "\n".join(verdict.wrong[:40])

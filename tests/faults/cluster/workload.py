@@ -19,6 +19,7 @@ from tests.faults.cluster.rig import Cluster
 
 EMOJI = ("👍", "🎉", "😀")
 REVOKE_EVERY_S = 0.6
+CONNECTED_S = 8.0
 
 
 class Workload:
@@ -60,9 +61,10 @@ class Workload:
     async def start(self) -> None:
         """Connect everybody, and begin."""
         self._lives = [asyncio.create_task(actor.run()) for actor in self.actors]
-        while not all(actor.lives for actor in self.actors):
-            await asyncio.sleep(0.01)
-            self._failed(self._lives)
+        async with asyncio.timeout(CONNECTED_S):
+            while not all(actor.lives for actor in self.actors):
+                await asyncio.sleep(0.01)
+                self._failed(self._lives)
         self._work = [asyncio.create_task(self._act(actor)) for actor in self.players]
         if self._revokes:
             self._work.append(asyncio.create_task(self._operate()))
@@ -267,7 +269,7 @@ class Workload:
         joining = Joining(time.monotonic())
         self.ledger.joinings[place, victim].append(joining)
         for end in self.ledger.ends:
-            if end.places == {place} and end.victims == {victim}:
+            if end.places == frozenset({place}) and victim in end.victims:
                 end.again_at = min(end.again_at, joining.sent_at)
         await actor.call(
             "conversation.add", conversation=ident, member=victim,
