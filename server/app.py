@@ -26,6 +26,7 @@ from server.commands.outcome import Call, Caller, Outcome
 from server.commands.work import Deployment
 from server.errors import CommandError, StoreUnavailable
 from server.realtime.attendance import Attendance
+from server.realtime.audience import is_silent
 from server.realtime.fences import Fences
 from server.realtime.heartbeat import Heartbeat
 from server.realtime.hub import FENCES, TOO_MANY, Hub
@@ -100,14 +101,14 @@ class Node:
                 lose=self.hub.lose_all,
                 call=lambda: self.bus.publish(FENCES, b""),
                 called=lambda: self.bus.healthy,
-                count=lambda: sum(1 for _ in self.hub.sessions),
+                count=lambda: len(self.gateway.connections),
             )
             self.hub.fences = self.fences
             self.attendance = Attendance(
                 PostgresRolls(held),
                 self.name,
                 sessions=lambda: self.hub.sessions,
-                is_silent=lambda session: self.hub.is_silent(session, self.heartbeat.now()),
+                is_silent=lambda session: is_silent(session, self.heartbeat.now()),
                 end=lambda session: self.hub.end(session, *TOO_MANY),
                 now_ms=self._now_ms,
             )
@@ -137,10 +138,11 @@ class Node:
         if self.fences is not None:
             try:
                 await self.fences.open()
+                self.hub.signals.forget(self.fences.applied)
             except BaseException as error:
                 await self.close()
                 if isinstance(error, LINK_FAILURES):
-                    raise StoreUnavailable(f"the database was lost at the start: {error}") from None
+                    raise StoreUnavailable("the database was lost at the start") from None
                 raise
             self._begin(self.fences.run())
         if self.attendance is not None:

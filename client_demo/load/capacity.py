@@ -8,6 +8,7 @@ Deliveries a second of the *reader's own* processor time are what it could take 
 from __future__ import annotations
 
 import asyncio
+import functools
 import multiprocessing
 import socket
 import time
@@ -23,14 +24,13 @@ from client_demo.load.reading import Reading, Tally
 from client_demo.load.session import now_us
 
 SOCKETS = 500
-SIZE = 300
 WINDOWS = (1, 8, 64)
 DELIVERIES = 400_000
 CONVERSATION = "0123456789abcdefghijkl"
 
 
 def event(pos: int) -> bytes:
-    """A message's frame of `SIZE` bytes, as the server lays it out."""
+    """A message's frame, as the server lays it out."""
     mark = Canary("capacity", 0, 0, pos, now_us(), now_us())
     data = {
         "conversation": CONVERSATION, "message": f"{pos:022}", "seq": pos, "sender": "load-0",
@@ -43,13 +43,14 @@ def event(pos: int) -> bytes:
 
 
 def replay(pipe: Connection, window: int) -> None:
-    """Accept the sockets, and write every frame to each of them, `window` at a time."""
+    """Accept the sockets, and write every frame to each of them, `window` at a time; the next ones
+    when these have been read everywhere, so that no reader gets more at once."""
     with socket.create_server(("127.0.0.1", 0), backlog=SOCKETS) as listening:
         pipe.send(listening.getsockname()[1])
         accepted = [listening.accept()[0] for _ in range(SOCKETS)]
-        pipe.recv()
         for first in range(1, DELIVERIES // SOCKETS + 1, window):
             data = b"".join(event(pos) for pos in range(first, first + window))
+            pipe.recv()
             for one in accepted:
                 one.sendall(data)
         pipe.recv()
@@ -57,16 +58,44 @@ def replay(pipe: Connection, window: int) -> None:
             one.close()
 
 
+class Rounds:
+    """Asks for the next frames when all sockets have these."""
+
+    def __init__(self, pipe: Connection, tally: Tally, window: int) -> None:
+        self._pipe = pipe
+        self._tally = tally
+        self._each = window * SOCKETS
+        self.whole = -(-(DELIVERIES // SOCKETS) // window) * self._each
+        self.reads = 0
+        self._wanted = 0
+        self.over = asyncio.Event()
+
+    def next(self) -> None:
+        """Ask for the next ones."""
+        self._wanted += self._each
+        self._pipe.send(None)
+
+    def read(self) -> None:
+        """A socket was read."""
+        self.reads += 1
+        if self._tally.deliveries >= self._wanted:
+            self.next()
+            if self._wanted > self.whole:
+                self.over.set()
+
+
 class Reader(asyncio.Protocol):
     """One socket's `Reading`. It owns nothing that can be asked."""
 
-    def __init__(self, number: int, ledger: Ledger, tally: Tally) -> None:
+    def __init__(self, number: int, ledger: Ledger, tally: Tally, rounds: Rounds) -> None:
+        self._rounds = rounds
         self._reading = Reading(Who(number, "load-0", 0), 0, ledger, tally, self)
         self._reading.connected({f"conversation:{CONVERSATION}": 0}, [], resumed=False)
 
     def data_received(self, data: bytes) -> None:
         """Check it."""
         self._reading.feed(data, now_us())
+        self._rounds.read()
 
     def answer(self, frame: wire.Map) -> None:
         """Nothing is asked here."""
@@ -78,8 +107,8 @@ class Reader(asyncio.Protocol):
         """Nor closed."""
 
 
-async def measure(window: int) -> tuple[float, float]:
-    """Deliveries a second of the reader's processor time, and of the clock's."""
+async def measure(window: int) -> tuple[float, float, float]:
+    """Deliveries a second of the reader's processor time, of the clock's, and frames a read."""
     plan = Plan(
         scenario="room", members=1, sessions=SOCKETS, rate=1, seconds=1, ramp=0, processes=1,
         encodings=(0,), seed=1,
@@ -93,17 +122,18 @@ async def measure(window: int) -> tuple[float, float]:
     process.start()
     port = await asyncio.to_thread(ours.recv)
     loop = asyncio.get_running_loop()
+    rounds = Rounds(ours, tally, window)
     for number in range(SOCKETS):
-        await loop.create_connection(
-            lambda number=number: Reader(number, ledger, tally), "127.0.0.1", port
-        )
-    whole = -(-(DELIVERIES // SOCKETS) // window) * window * SOCKETS
+        reader = functools.partial(Reader, number, ledger, tally, rounds)
+        await loop.create_connection(reader, "127.0.0.1", port)
     used, began = time.process_time(), time.monotonic()
-    ours.send("go")
-    while tally.deliveries < whole:
-        await asyncio.sleep(0.02)
-    rates = (whole / (time.process_time() - used), whole / (time.monotonic() - began))
-    ours.send("end")
+    rounds.next()
+    await rounds.over.wait()
+    rates = (
+        rounds.whole / (time.process_time() - used),
+        rounds.whole / (time.monotonic() - began),
+        rounds.whole / rounds.reads,
+    )
     await asyncio.to_thread(process.join)
     if ledger.findings.total:
         raise AssertionError("\n".join(ledger.findings.lines()))
@@ -114,9 +144,9 @@ def main() -> None:
     """Print the figures."""
     print(f"{SOCKETS} sockets, frames of {len(event(1))} bytes")
     for window in WINDOWS:
-        cpu, clock = uvloop.run(measure(window))
-        print(f"{window:>3} frames at a time: {cpu:>9,.0f} deliveries a second of processor time, "
-              f"{clock:,.0f} by the clock")  # fmt: skip
+        cpu, clock, read = uvloop.run(measure(window))
+        print(f"{window:>3} frames at a time, read {read:>4.1f} at a time: {cpu:>9,.0f} deliveries "
+              f"a second of processor time, {clock:>9,.0f} by the clock")  # fmt: skip
 
 
 if __name__ == "__main__":

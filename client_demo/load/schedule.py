@@ -30,8 +30,9 @@ class Schedule:
     def whole(self) -> int:
         """How many there are in all processes together."""
         ramp = min(self.ramp, self.seconds)
-        slope = self.rate / self.ramp if self.ramp > 0 else 0.0
-        return math.floor(slope * ramp * ramp / 2 + self.rate * (self.seconds - ramp) + 1e-9)
+        reached = ramp / self.ramp if self.ramp > 0 else 0.0
+        growing, steady = reached * ramp / 2, self.seconds - ramp
+        return math.floor(self.rate * (growing + steady) + 1e-9)
 
     @property
     def count(self) -> int:

@@ -79,6 +79,14 @@ class Devices(Row, frozen=True):
     jtis: dict[str, int]
 
 
+class Tokens(Row, frozen=True):
+    """Index: the jti of every token that a member has connected with: jti → expiry."""
+
+    identity = ("member",)
+    member: int
+    jtis: dict[str, int]
+
+
 class Sessions(Row, frozen=True):
     """Index: the sessions of a member on all nodes, where there are several."""
 
@@ -96,7 +104,7 @@ class FenceHead(Row, frozen=True):
 
 
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
-            LiveSession, Sessions)  # fmt: skip
+            LiveSession, Sessions, Tokens)  # fmt: skip
 
 
 class Missing(Exception):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from server.commands import access, results
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
-from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster
+from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster, Tokens
 from server.commands.members import Settings, apply_settings
 from server.commands.places import place
 from server.commands.rosters import end_part
@@ -107,8 +107,8 @@ def delete_member(operator: None, p: OneMember, work: Work) -> Map:
     """End a member: sessions and tokens at once; their connections and parts follow as a job."""
     row = _known(p.id, "id", work)
     work.want((FenceHead, 0), (Topic, row.topic))
-    work.put(replace(row, alive=False, refused_until_us=work.now_us))
-    work.fence("revoked", row, pos=work.now_us)
+    work.put(replace(_refused(row, work), alive=False))
+    work.fence("revoked", row)
     return {}
 
 
@@ -179,6 +179,21 @@ def delete_connection(operator: None, p: Connection, work: Work) -> Map:
     return {}
 
 
+def _refused(row: Member, work: Work) -> Member:
+    """The member with every token refused that was made up to now, for good.
+
+    Where nodes and the database have clocks of their own, a token that is there already may have
+    been made "later" than now: those that have been used are refused by their names.
+    """
+    until = max(row.refused_until_us, work.now_us)
+    if not work.deployment.node:
+        return replace(row, refused_until_us=until)
+    tokens = work.need(Tokens, row.key).jtis
+    for jti, expires in tokens.items():
+        work.put(Refusal(row.key, jti, expires))
+    return replace(row, refused_until_us=until, devices_revoked=bool(tokens) or row.devices_revoked)
+
+
 class Revoke(Params, frozen=True):
     """session.revoke: all of a member's sessions, or one device's."""
 
@@ -191,8 +206,8 @@ def revoke(operator: None, p: Revoke, work: Work) -> Map:
     row = _known(p.member, "member", work)
     work.want((FenceHead, 0), (Topic, row.topic))
     if p.device is None:
-        work.put(replace(row, refused_until_us=work.now_us))
-        work.fence("revoked", row, pos=work.now_us)
+        work.put(_refused(row, work))
+        work.fence("revoked", row)
         return {}
     work.want((Devices, (row.key, p.device)))
     jtis = work.need(Devices, (row.key, p.device)).jtis
@@ -200,7 +215,7 @@ def revoke(operator: None, p: Revoke, work: Work) -> Map:
         work.put(Refusal(row.key, jti, expires))
     if not row.devices_revoked:
         work.put(replace(row, devices_revoked=True))
-    work.fence("revoked", row, pos=work.now_us, device=p.device, jtis=frozenset(jtis))
+    work.fence("revoked", row, device=p.device, jtis=frozenset(jtis))
     return {}
 
 

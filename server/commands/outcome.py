@@ -49,8 +49,8 @@ class Ending(msgspec.Struct, frozen=True):
 
     "switch": a member's receipts are `on` or off. "removed": `member` lost `topic`, whose last
     position for them is `pos`. "parted": nothing passes between two members any more.
-    "revoked": a member's sessions end whose tokens were issued up to `pos`, in microseconds, or
-    those of them on one `device`, and all of its tokens, `jtis`.
+    "revoked": a member's sessions end that were opened before it, all or those of one `device` and
+    of its tokens, `jtis`.
     """
 
     seq: int

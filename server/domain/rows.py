@@ -230,7 +230,7 @@ class Fence(Row, frozen=True):
     member: int
     other: int = 0
     conversation: int = 0
-    pos: int = 0  # of the conversation's topic; for "revoked" until when tokens were issued, in µs
+    pos: int = 0
     device: str = ""
     on: bool = False
     who: str = ""  # the member's id at that time: it may be another's by the time this is read

@@ -6,7 +6,17 @@ one left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from server.commands.outcome import Elsewhere
 from server.realtime.session import Session
+
+PING_S = 25
+
+
+def is_silent(session: Session, now: float) -> bool:
+    """Whether it has shown no life for longer than answering a ping takes."""
+    return session.seen <= now - 1.2 * PING_S
 
 
 class Audience:
@@ -34,3 +44,17 @@ class Audience:
     def active(self) -> bool:
         """Whether the member is connected here."""
         return any(session.live for session in self.sessions.values())
+
+    def excess(
+        self, session: Session, elsewhere: Sequence[Elsewhere], limit: int
+    ) -> Session | Elsewhere | None:
+        """The session that has to make room for this one to open, which may be itself; the
+        longest silent here comes before those on other nodes."""
+        others = [other for other in self.sessions.values() if other.live]
+        if len(others) + len(elsewhere) < limit:
+            return None
+        silent = min(others, key=lambda other: other.seen, default=session)
+        if is_silent(silent, session.opened_at):
+            return silent
+        away = [one for one in elsewhere if one.silent_ms]
+        return min(away, key=lambda one: one.silent_ms, default=session)

@@ -209,6 +209,7 @@ class Fences:
                     self._failing = False
                     log.warning("the lease is renewed again")
             except Exception as error:  # the store is away: the lease runs out by itself
+                self._everywhere = 0  # it may be another's when it is back
                 if not self._failing:
                     self._failing = True
                     log.warning("the lease could not be renewed: trying on", exc_info=error)
@@ -249,6 +250,9 @@ class Fences:
                 log.error("the lease had been given up: every session ends")
                 self._lose()
             self._written, self._renew_at = passed, started + BEAT_S
+            if await self._leases.head() < self.applied:
+                log.error("the store has fewer fences than were read here: every session ends")
+                await self._begin_anew()
         leases, endings = await self._leases.look(self.applied)
         if started - self._looked > LEASE_S:
             self._steady_since = started
@@ -263,13 +267,23 @@ class Fences:
         self._observe(leases)
         await self._answer(leases)
 
+    async def _begin_anew(self) -> None:
+        """This is another store than before, or an older state of it."""
+        self._everywhere = 0
+        self.applied = await self._leases.head()
+        self._lose()
+
     def _take(self, endings: Sequence[Ending]) -> None:
         if endings[0].seq != self.applied + 1:
             log.error("fences are gone that were never read here: every session ends")
             self._lose()
         for ending in endings:
-            self._apply(ending)
             self.applied = ending.seq
+            try:
+                self._apply(ending)
+            except Exception:  # it must not keep every later one from being applied
+                log.exception("an end of access could not be applied: every session ends")
+                self._lose()
 
     def _observe(self, leases: Sequence[Lease]) -> None:
         now = self._clock()

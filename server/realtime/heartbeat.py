@@ -12,7 +12,7 @@ from typing import Protocol
 
 from server.protocol.frames import PING
 from server.protocol.wire import Wire
-from server.realtime.hub import PING_S
+from server.realtime.audience import PING_S
 from server.realtime.session import Session
 
 CONNECT_S = 10

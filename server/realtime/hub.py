@@ -30,7 +30,7 @@ from server.realtime.topics import LiveTopic
 TOO_SLOW = (4008, "too slow: reconnect and resume")
 REVOKED = (4508, "revoked")
 TOO_MANY = (4504, "too many sessions")
-PING_S = 25
+LEASE_EVERY = 64  # sessions handed over between two looks at the lease
 FENCES = "fences"  # the channel on which nodes tell each other that there is one
 _REMEMBERED = 100_000  # members whose last activity is known without a session of theirs
 
@@ -44,12 +44,6 @@ class Counters(msgspec.Struct):
     too_slow: int = 0
     revoked: int = 0
     dropped_signals: int = 0
-
-
-def _revoked(session: Session, ending: Ending) -> bool:
-    """Whether a revocation means this session, which may have been opened after it."""
-    named = ending.device in ("", session.device) and session.issued_us <= ending.pos
-    return named or session.jti in ending.jtis
 
 
 class Hub:
@@ -89,19 +83,8 @@ class Hub:
         self, session: Session, elsewhere: Sequence[Elsewhere] = ()
     ) -> Session | Elsewhere | None:
         """The session that has to make room for this one to open, which may be itself."""
-        others = [s for s in session.audience.sessions.values() if s.live]
-        elsewhere = [one for one in elsewhere if self.fences.lives(one.node)]
-        if len(others) + len(elsewhere) < self._policy.sessions_per_member:
-            return None
-        silent = min(others, key=lambda other: other.seen, default=session)
-        if self.is_silent(silent, session.opened_at):
-            return silent
-        away = [one for one in elsewhere if one.silent_ms]
-        return min(away, key=lambda one: one.silent_ms, default=session)
-
-    def is_silent(self, session: Session, now: float) -> bool:
-        """Whether it has shown no life for longer than answering a ping takes."""
-        return session.seen <= now - 1.2 * PING_S
+        there = [one for one in elsewhere if self.fences.lives(one.node)]
+        return session.audience.excess(session, there, self._policy.sessions_per_member)
 
     def audience(self, member: str) -> Audience:
         """The member's sessions here."""
@@ -110,12 +93,21 @@ class Hub:
             found = self.audiences[member] = Audience(member)
         return found
 
+    def admit(self, session: Session, opened: Opened) -> bool:
+        """Its rights were read: a revocation that came meanwhile, and is later, ends it."""
+        if session.fence < 0:
+            session.fence = opened.fence
+            self._revoke(session, session.doomed)
+        return not session.ended
+
     def open(self, session: Session, opened: Opened, resume: dict[str, int] | None) -> None:
         """Attach a session whose rights were just read: live, or from where its client was.
 
         To be called in the order of commits, after the connect result was given. `resume` holds
         the positions that can be gone on from; other topics are live from their heads.
         """
+        if not self.admit(session, opened):
+            return
         session.audience.know(opened.receipts, opened.fence)
         self._touch(session.audience)
         session.opened_pos = opened.topics[f"member:{opened.member}"]
@@ -296,6 +288,7 @@ class Hub:
 
     def lose_all(self) -> None:
         """Ends of access were missed for good: every session reads its rights anew."""
+        self.signals.forget(self.fences.applied)
         for session in list(self.sessions):
             self.end(session, *POSITION_LOST)
 
@@ -313,9 +306,17 @@ class Hub:
                 self._lose(ending.member, ending.topic, ending.pos + 1)
             case "revoked":
                 for session in list(audience.sessions.values()):
-                    if _revoked(session, ending):
-                        self.counters.revoked += 1
-                        self.end(session, *REVOKED)
+                    if session.meets(ending):
+                        self._revoke(session, ending.seq)
+
+    def _revoke(self, session: Session, fence: int) -> None:
+        """End a session that was opened before this fence; one that is still to be opened will be
+        told by its own fence."""
+        if session.fence < 0:
+            session.doomed = max(session.doomed, fence)
+        elif session.fence < fence:
+            self.counters.revoked += 1
+            self.end(session, *REVOKED)
 
     def end(self, session: Session, code: int, reason: str) -> None:
         """End a session: what waits for it is dropped, its connection is closed."""
@@ -341,14 +342,12 @@ class Hub:
     def _flush(self) -> None:
         due, self._due = self._due, []
         now = self._loop.time()
-        if not self.fences.valid:
-            for session in due:
+        for start in range(0, len(due), LEASE_EVERY):
+            # Looked at again and again: a process may be frozen in the midst of this.
+            give = self._hand_over if self.fences.valid else self._keep
+            for session in due[start : start + LEASE_EVERY]:
                 session.due = False
-                self._keep(session, now)
-            return
-        for session in due:
-            session.due = False
-            self._hand_over(session, now)
+                give(session, now)
 
     def _keep(self, session: Session, now: float) -> None:
         """Without a lease nothing is handed over: it waits, within the same bounds."""

@@ -30,6 +30,7 @@ log = logging.getLogger("subrosa.hub")
 POSITION_LOST = (4010, "position lost: reconnect and resume")
 HEADS_MARGIN_MS = 15_000  # longer than any transaction
 HEADS_AT_ONCE = 512
+WHOLE = 20  # of so many comparisons one asks for every head, however old
 PAGES_AT_ONCE = 64
 Ask = Callable[[Callable[[Snapshot], Any]], Coroutine[Any, Any, Any]]
 
@@ -61,6 +62,7 @@ class Replays:
         self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
         self._unhealed: set[str] = set()
         self._unchecked: set[str] = set()
+        self._rounds = 0
         self._compared_ms = 0  # the store's time at the last comparison's beginning
         self.ask: Ask | None = None
 
@@ -224,11 +226,14 @@ class Replays:
         again, self._unhealed = self._unhealed, set()
         names = list(self._hub.topics)
         before, earliest = self._compared_ms, 0
+        self._rounds += 1
+        # Now and then all of them: a commit may have hung for longer than any margin.
+        whole = self._rounds % WHOLE == 0
         steps = range(0, len(names), HEADS_AT_ONCE)
         for start in steps:
             now_ms = await self._compare(
                 names[start : start + HEADS_AT_ONCE],
-                lambda now_ms: min(now_ms, before or now_ms) - HEADS_MARGIN_MS,
+                lambda now_ms: 0 if whole else min(now_ms, before or now_ms) - HEADS_MARGIN_MS,
             )
             # The store's clock may be set back or forth in between: the earlier counts.
             earliest = min(now_ms, earliest or now_ms)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from server.commands.outcome import Caller
+from server.commands.outcome import Caller, Ending
 from server.domain.policy import Policy
 from server.protocol.codec import Codec
 from server.protocol.wire import Wire
@@ -53,8 +53,9 @@ class Session:
     """A connected member's one socket."""
 
     __slots__ = ("_blocked_since", "_bytes", "_counted", "_drained", "audience", "codec",
-                 "device", "due", "ended", "expires_ms", "id", "issued_us", "jti", "live",
-                 "opened_at", "opened_pos", "pending", "seen", "topics", "wire")  # fmt: skip
+                 "device", "doomed", "due", "ended", "expires_ms", "fence", "id", "jti", "live",
+                 "next_jti", "opened_at", "opened_pos", "pending", "seen", "topics",
+                 "wire")  # fmt: skip
 
     def __init__(
         self, ident: str, wire: Wire, codec: Codec, audience: Audience, device: str, now: float
@@ -65,7 +66,9 @@ class Session:
         self.audience = audience  # the member's, which all of their sessions share
         self.device = device
         self.jti = ""  # of the token it goes on with
-        self.issued_us = 0
+        self.next_jti = ""  # of one that it has asked to go on with
+        self.fence = -1  # the last one when it was opened; -1 before
+        self.doomed = 0  # the last revocation that met it before it was opened
         self.expires_ms = 0
         self.opened_at = now
         self.seen = now  # loop time of the last frame from the peer
@@ -82,8 +85,15 @@ class Session:
 
     def go_on_with(self, caller: Caller) -> None:
         """The token that it is there by."""
-        self.expires_ms, self.jti = caller.expires_ms, caller.jti
-        self.issued_us = caller.issued_us
+        self.expires_ms, self.jti, self.next_jti = caller.expires_ms, caller.jti, ""
+
+    def meets(self, ending: Ending) -> bool:
+        """Whether a revocation means this session, which may be read here after it was opened.
+
+        Fences tell, and no clocks: what was opened under the member's lock knows which were before.
+        """
+        named = ending.device in ("", self.device)
+        return named or self.jti in ending.jtis or self.next_jti in ending.jtis
 
     def flush(self, now: float, policy: Policy) -> None:
         """Hand over what is due, or hold it while the wire is full.

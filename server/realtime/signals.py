@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from server.realtime.hub import Hub
 
 EARLY: Final = 1_000  # ahead of this node; beyond it the oldest are dropped
+EARLY_MS: Final = 5_000  # then what they say is soon untrue anyway
 FENCED: Final = 100_000  # ends of access remembered for signals that are still on their way
 
 
@@ -29,16 +30,20 @@ class Signals:
         self._policy = policy
         self._fenced: dict[tuple[str, str], int] = {}
         self._typing: dict[tuple[str, str, str], int] = {}
-        self._early: deque[Signal] = deque(maxlen=EARLY)
+        self._early: deque[tuple[int, Signal]] = deque(maxlen=EARLY)
+        self._since_ms = 0
+        self._floor = 0
 
     def receive(self, signal: Signal) -> None:
         """For those attached whose switch is on, unless it has become untrue."""
         hub = self._hub
         live = hub.topics.get(signal.topic)
-        if live is None or self._outdated(signal, ("member", signal.sender)):
+        if live is None or signal.fence < self._floor:
+            return
+        if self._outdated(signal, ("member", signal.sender)):
             return
         if signal.fence > hub.fences.applied or signal.roster > live.pos:
-            self._early.append(signal)
+            self._wait(signal)
             return
         if self._outdated(signal, ("topic", signal.topic)) or self._too_soon(signal):
             return
@@ -62,13 +67,25 @@ class Signals:
         """This node has come further: perhaps far enough for what was ahead of it."""
         if self._early:
             early, self._early = self._early, deque(maxlen=EARLY)
-            for signal in early:
-                self.receive(signal)
+            oldest_ms = self._hub.now_ms() - EARLY_MS
+            for since_ms, signal in early:
+                if since_ms >= oldest_ms:
+                    self._since_ms = since_ms
+                    self.receive(signal)
+            self._since_ms = 0
+
+    def _wait(self, signal: Signal) -> None:
+        self._early.append((self._since_ms or self._hub.now_ms(), signal))
+
+    def forget(self, floor: int) -> None:
+        """What ended up to this fence is not known here: no signal from before it counts."""
+        self._fenced.clear()
+        self._floor = max(self._floor, floor)
 
     def fence(self, ending: Ending) -> None:
         """An end of access was applied."""
         if len(self._fenced) > FENCED:
-            self._fenced.clear()
+            self.forget(ending.seq - 1)
         concerned = [("member", ending.member)]
         if ending.other:
             concerned.append(("member", ending.other))

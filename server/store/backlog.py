@@ -15,6 +15,7 @@ import msgspec
 from server.commands.facts import Want
 from server.commands.outcome import Call
 
+PATIENCE = 5  # tries; then a command waits for its locks, in a batch of its own
 LOOKED_AT = 512  # commands looked at for one batch: beyond, the held back are not walked over
 
 
@@ -37,6 +38,7 @@ class Backlog:
     def __init__(self) -> None:
         self._queue: deque[Waiting] = deque()
         self._under_way: set[str] = set()
+        self._in_line: Waiting | None = None
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -58,7 +60,15 @@ class Backlog:
                 held_back.add(member)
                 passed.append(waiting)
                 continue
+            if waiting.tries >= PATIENCE and (taken or self._in_line is not None):
+                held_back.add(member)  # it stands in line alone, and one such at a time
+                passed.append(waiting)
+                continue
             taken.append(waiting)
+            if waiting.tries >= PATIENCE:
+                self._in_line = waiting
+                members.add(member)
+                break
             members.add(member)
         self._queue.extendleft(reversed(passed))
         self._under_way |= members - {""}
@@ -71,5 +81,8 @@ class Backlog:
 
     def end(self, batch: Iterable[Waiting], put_off: Iterable[Waiting]) -> None:
         """A batch is over: those put off go back to their places, before all newer ones."""
-        self._under_way -= {waiting.call.caller.member for waiting in batch}
+        for waiting in batch:
+            self._under_way.discard(waiting.call.caller.member)
+            if waiting is self._in_line:
+                self._in_line = None
         self._queue.extendleft(reversed(list(put_off)))

@@ -22,6 +22,7 @@ from server.commands.facts import (
     Missing,
     Reactions,
     Sessions,
+    Tokens,
     Want,
     World,
 )
@@ -44,6 +45,7 @@ _GUESSES: dict[type[Row], Callable[[Any], Row | None]] = {
     Devices: lambda ident: Devices(ident[0], ident[1], {}),
     FenceHead: lambda _: FenceHead(0, 0),
     Sessions: lambda member: Sessions(member, []),
+    Tokens: lambda member: Tokens(member, {}),
 }
 
 

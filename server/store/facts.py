@@ -17,6 +17,7 @@ from server.commands.facts import (
     Reactions,
     Roster,
     Sessions,
+    Tokens,
     Want,
     World,
 )
@@ -129,6 +130,15 @@ def _devices(connection: Connection, idents: list[Any], world: World) -> None:
         world.learn(Devices, ident, Devices(member, device, jtis))
 
 
+def _tokens(connection: Connection, idents: list[Any], world: World) -> None:
+    token = tables.device_token
+    lists: dict[int, dict[str, int]] = {ident: {} for ident in idents}
+    for row in fetch(connection, DeviceToken, among(connection, token.c.member, idents)):
+        lists[row.member][row.jti] = row.expires_ms
+    for ident, jtis in lists.items():
+        world.learn(Tokens, ident, Tokens(ident, jtis))
+
+
 def _sessions(connection: Connection, idents: list[Any], world: World) -> None:
     session = tables.live_session
     lists: dict[int, list[LiveSession]] = {ident: [] for ident in idents}
@@ -152,4 +162,5 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     Devices: _devices,
     FenceHead: _fence_head,
     Sessions: _sessions,
+    Tokens: _tokens,
 }

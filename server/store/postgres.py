@@ -28,10 +28,11 @@ from server.commands.work import Deployment
 from server.domain.policy import Policy
 from server.errors import Busy, StoreUnavailable, UnknownOutcome
 from server.store import schema
-from server.store.backlog import Backlog, Waiting
+from server.store.backlog import PATIENCE, Backlog, Waiting
+from server.store.claims import ROUNDS
 from server.store.group_commit import BATCH, internal
 from server.store.port import Deliver
-from server.store.shared_commit import PATIENCE, SharedCommit, database_us
+from server.store.shared_commit import SharedCommit, database_us
 from server.store.snapshot import SqlSnapshot
 
 T = TypeVar("T")
@@ -42,13 +43,17 @@ READS_WAITING: Final = 1_024
 DEAD_S: Final = 10.0
 """A link that has said nothing for so long, in a transaction or a commit, is taken for dead."""
 
-CONNECT_S: Final = 5.0
+CONNECT_S: Final = 1.5  # a host: several fit into a lease's time
 CLOSE_S: Final = 3.0  # for what was submitted, at the end
 AGAIN_S: Final = 0.002
 ATTEMPTS: Final = 3  # of a batch whose connection turned out to be lost, with nothing stored
 LOCK_NOT_AVAILABLE: Final = "55P03"
-LINK_FAILURES = (OSError, TimeoutError, DBAPIError, PoolTimeout, asyncpg.PostgresError,
-                 asyncpg.InterfaceError)  # fmt: skip
+RACES: Final = ("23505", "40001", "40P01")
+"""Somebody else made the same thing at the same time, for which there is no topic to claim."""
+
+UNREACHED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError,
+             asyncpg.InternalClientError)  # fmt: skip
+LINK_FAILURES = (*UNREACHED, DBAPIError, PoolTimeout)
 
 
 class PostgresDatabase:
@@ -70,7 +75,7 @@ class PostgresDatabase:
         """
 
         async def prepare() -> Deployment:
-            engine = _engine(url, 1)
+            engine = _engine(url, 1, lock_timeout="60s")
             try:
                 async with engine.begin() as connection:
                     return await connection.run_sync(schema.open_shared, policy)
@@ -83,6 +88,11 @@ class PostgresDatabase:
             raise StoreUnavailable(
                 f"the database {_shown(url)} cannot be used: {_why(error)}"
             ) from error
+        except ValueError:  # its text quotes the address, with whatever is secret in it
+            raise StoreUnavailable(
+                "--database is no address that can be read: in a password, write / ? # @ as %2F"
+                " %3F %23 %40"
+            ) from None
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -99,19 +109,26 @@ def _engine(
     **settings: str,
 ) -> AsyncEngine:
     async def connect() -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=CONNECT_S,
-            server_settings={
-                "application_name": "subrosa",
-                # Whoever vanishes in the midst of a transaction holds its locks no longer.
-                "idle_in_transaction_session_timeout": "5s",
-                "client_connection_check_interval": "2s",
-                "lock_timeout": "3s",
-                "jit": "off",
-                **settings,
-            },
-        )
+        failure: Exception | None = None
+        for one in addresses(url):  # asyncpg's own bound is for all of them together
+            try:
+                return await asyncpg.connect(
+                    one,
+                    timeout=CONNECT_S,
+                    server_settings={
+                        "application_name": "subrosa",
+                        # Who vanishes in the midst of a transaction holds its locks no longer.
+                        "idle_in_transaction_session_timeout": "5s",
+                        "client_connection_check_interval": "2s",
+                        "lock_timeout": "3s",
+                        "jit": "off",
+                        **settings,
+                    },
+                )
+            except UNREACHED as error:
+                failure = error
+        assert failure is not None
+        raise failure
 
     # The creator alone connects: asyncpg reads the URL as PostgreSQL's own clients do, with
     # several hosts, `target_session_attrs` and `sslmode`.
@@ -120,16 +137,25 @@ def _engine(
         async_creator=connect,
         pool_size=size,
         max_overflow=0,
-        pool_timeout=CONNECT_S,
+        pool_timeout=DEAD_S,
+        hide_parameters=True,  # in errors: they are what members write
         isolation_level=isolation,
         execution_options={"postgresql_readonly": readonly},
     )
 
 
+def addresses(url: str) -> list[str]:
+    """An address for each of the hosts of one; the order is that in which they are tried."""
+    scheme, _, rest = url.partition("://")
+    end = min((place for mark in "/?" if (place := rest.find(mark)) >= 0), default=len(rest))
+    user, at, hosts = rest[:end].rpartition("@")
+    return [f"{scheme}://{user}{at}{host}{rest[end:]}" for host in hosts.split(",")]
+
+
 def _shown(url: str) -> str:
-    """A database's address without its password."""
-    head, _, rest = url.partition("://")
-    return f"{head}://{rest.rpartition('@')[2].partition('?')[0]}"
+    """A database's address without a password, or what else may be one."""
+    rest = url.partition("://")[2].partition("?")[0]
+    return f"postgresql://{rest.rpartition('@')[2]}"
 
 
 def _why(error: BaseException) -> str:
@@ -272,6 +298,11 @@ class PostgresStore:
         """Nothing is stored: one by one, so that one bad write does not fail its neighbours."""
         if isinstance(error, DBAPIError) and _state(error) == LOCK_NOT_AVAILABLE:
             return list(batch)
+        if len(batch) == 1 and isinstance(error, DBAPIError) and _state(error) in RACES:
+            batch[0].rounds += 1
+            batch[0].asks = None
+            if batch[0].rounds < ROUNDS:
+                return list(batch)  # decided anew, on what the other has stored
         if len(batch) == 1:
             log.error("a command could not be written", exc_info=error)
             self._done([(batch[0], internal(batch[0].call))])

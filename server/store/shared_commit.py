@@ -28,13 +28,13 @@ from server.commands.outcome import Outcome
 from server.commands.work import Deployment
 from server.domain.rows import Conversation, Member, Pair, Participant, Row, Topic
 from server.store import facts, rows
-from server.store.backlog import Waiting
+from server.store.backlog import PATIENCE, Waiting
 from server.store.claims import ROUNDS, GuardedWork, rehearse
 from server.store.group_commit import Batch, Decide, Unclaimed, internal
 from server.store.schema import KeyBlocks
 
 log = logging.getLogger("subrosa.store")
-PATIENCE = 5  # tries; then a command waits for its locks
+CLAIMS = 1_000  # a batch's locks: the database's table of them is for all nodes
 _PURGE_US = 3_600_000_000
 _REMEMBERED: tuple[type[Row], ...] = (
     Handle, Named, Member, Topic, Pair, Conversation, Participant, Roster, Memberships,
@@ -43,9 +43,10 @@ _KEYS = bindparam("keys", type_=ARRAY(BigInteger))
 _TRY = text(
     "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)"
 ).bindparams(_KEYS)
+# In one order everywhere; the fences' lock is the last, so that it is not held while waiting.
 _WAIT = text(
     "SELECT pg_advisory_xact_lock(key) FROM"
-    " (SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key ORDER BY key) AS sorted"
+    " (SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key ORDER BY key DESC) AS sorted"
 ).bindparams(_KEYS)
 
 
@@ -81,12 +82,12 @@ class SharedCommit:
     def decide_all(self, connection: Connection, batch: Sequence[Waiting]) -> Decided:
         """Lock, read, decide and write; the caller commits. Raises what the database raises, with
         nothing stored."""
-        now_us = self._now_us(connection)
         keys = self._deployment.keys
         if isinstance(keys, KeyBlocks):
             keys.fill(connection)
-        self._rehearse(connection, batch, now_us)
+        self._rehearse(connection, batch)
         held = self._lock(connection, batch)
+        now_us = self._now_us(connection)  # not before: what others held has been stored by now
         self.elsewhere |= held
         decided = Decided([], [], held)
         try:
@@ -97,8 +98,8 @@ class SharedCommit:
         places = {id(waiting): place for place, waiting in enumerate(batch)}
         decided.put_off.sort(key=lambda waiting: places[id(waiting)])
         if now_us - self._purged_us > _PURGE_US:
+            self._purged_us = now_us  # also if it fails: the next hour's turn
             rows.purge(connection, now_us // 1000)
-            self._purged_us = now_us
         return decided
 
     def release(self, decided: Decided) -> None:
@@ -111,18 +112,21 @@ class SharedCommit:
         self._last_us = max(now, self._last_us + 1)
         return self._last_us
 
-    def _rehearse(self, connection: Connection, batch: Sequence[Waiting], now_us: int) -> None:
+    def _rehearse(self, connection: Connection, batch: Sequence[Waiting]) -> None:
         self._hints.trim()
         new = [waiting for waiting in batch if waiting.asks is None]
         calls = [waiting.call for waiting in new]
-        works = rehearse(calls, self._hints, self._deployment, now_us, self.decide, connection)
+        works = rehearse(
+            calls, self._hints, self._deployment, self._last_us, self.decide, connection
+        )
         for waiting, work in zip(new, works, strict=True):
             waiting.asks = (work.claims, list(work.wants))
 
     def _lock(self, connection: Connection, batch: Sequence[Waiting]) -> set[int]:
         claims: set[int] = set()
         for waiting in batch:
-            claims |= _claims(waiting)
+            if len(claims) < CLAIMS:  # what lies beyond is put off like what others hold
+                claims |= _claims(waiting)
         if len(batch) == 1 and batch[0].tries >= PATIENCE:
             connection.execute(_WAIT, {"keys": sorted(claims)})
             return claims

@@ -36,7 +36,8 @@ from server.protocol.session import (
     result,
 )
 from server.protocol.wire import Wire
-from server.realtime.hub import PING_S, TOO_MANY
+from server.realtime.audience import PING_S
+from server.realtime.hub import TOO_MANY
 from server.realtime.resuming import Resuming
 from server.realtime.session import Session
 from server.web.dispatch import validate
@@ -209,6 +210,8 @@ class Connection:
             self._finished(request, command, Outcome(error=refusal))
             return
 
+        session.next_jti = caller.jti
+
         def done(outcome: Outcome) -> None:
             if outcome.error is None:
                 self._caller = caller
@@ -336,6 +339,8 @@ class Connection:
             "expires_at": session.expires_ms,
             "limits": self._limits(),
         }
+        if not gateway.hub.admit(session, opened):
+            return
         session.live = True
         gateway.heartbeat.add(self)
         self._send(result(request.id, value))

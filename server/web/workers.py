@@ -64,12 +64,14 @@ class Workers:
         self._life, self._held = os.pipe()
         self._stop = asyncio.Event()
         self._processes: set[asyncio.subprocess.Process] = set()
+        self._say: Callable[[str], None] = print
 
     async def run(self, say: Callable[[str], None]) -> None:
         """Run until SIGTERM or SIGINT; `say` is told the address once all serve.
 
         Raises `SetupError` where a worker cannot start, which has said why by then.
         """
+        self._say = say
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
@@ -100,14 +102,34 @@ class Workers:
             start_new_session=True,  # a terminal's interrupt is for this process to pass on
         )
         self._processes.add(process)
-        assert process.stdout is not None
-        line = b""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(START_S):
-                line = await process.stdout.readline()
-        if b" listens on " not in line:
+        if not await self._serves(process):
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            self._processes.discard(process)
             raise SetupError("a worker did not start")
         return process
+
+    async def _serves(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait until it listens, passing on what else it says; until it ends, or this does."""
+        assert process.stdout is not None
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            async with asyncio.timeout(START_S):
+                while True:
+                    read = asyncio.ensure_future(process.stdout.readline())
+                    await asyncio.wait([read, stopped], return_when=asyncio.FIRST_COMPLETED)
+                    if not read.done():
+                        read.cancel()
+                        return False
+                    line = read.result().decode().rstrip()
+                    if " listens on " in line or not line:
+                        return bool(line)
+                    self._say(line)
+        except TimeoutError:
+            return False
+        finally:
+            stopped.cancel()
 
     async def _keep(self, listening: socket.socket, process: asyncio.subprocess.Process) -> None:
         wait_s = AGAIN_S[0]
@@ -135,7 +157,9 @@ class Workers:
                     process = await self._start(listening)
                     break
                 except SetupError:
-                    log.exception("a worker could not be started anew: trying on")
+                    if self._stop.is_set():
+                        return
+                    log.error("a worker could not be started anew: trying on")
 
     async def _end(self) -> None:
         """Tell every worker to drain, and wait for it; what does not end is killed."""

@@ -77,7 +77,7 @@ async def attended(nodes: Sequence[Node]) -> None:
 
 def _there(nodes: Sequence[Node]) -> dict[str, bool]:
     return {
-        session.id: node.hub.is_silent(session, node.heartbeat.now())
+        session.id: is_silent(session, node.heartbeat.now())
         for node in nodes
         for session in node.hub.sessions
     }
