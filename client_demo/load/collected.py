@@ -17,16 +17,19 @@ BUSY = 0.8
 BUSY_SECONDS = 0.1
 """The share of its intervals that a generator may be as busy all the same."""
 
+SHORTEST_US = 200_000
+"""An interval that is shorter has no rate worth showing: it goes into the next one."""
+
 SUMS = ("due", "sent", "waited", "answered", "refused", "actions", "connects", "cuts", "live",
         "unanswered", "deliveries", "signals", "bytes", "resets", "findings")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One interval of the series. `t` is in seconds from the go, negative while opening; rates are
-    a second, latencies in microseconds (0 without any)."""
+    """One interval of the series, which ends at `at` (microseconds). Rates are a second, latencies
+    in microseconds (0 without any)."""
 
-    t: float
+    at: int
     offered: float
     answered: float
     deliveries: float
@@ -79,6 +82,7 @@ class Collected:
         self.memory = self.server_cpu = 0.0
         self._running = False
         self._recent = (Histogram(), Histogram())
+        self._heard: set[int] = set()
         self._at = 0
         self._sums = dict.fromkeys(SUMS, 0)
 
@@ -96,6 +100,10 @@ class Collected:
             (self.opens, progress.opens_us),
         ):
             whole.add(piece)
+        self._heard.add(index)
+        if len(self._heard) == len(self.generators):
+            self._heard.clear()
+            self._point(max(g.last.at for g in self.generators if g.last))
 
     def go(self, start: int) -> None:
         """The run begins."""
@@ -124,11 +132,11 @@ class Collected:
                     whole[code] = whole.get(code, 0) + count
         return dict(sorted(whole.items()))
 
-    def point(self, now: int) -> Point | None:
-        """Close an interval of the series; None while there is nothing to tell."""
-        if not self._at:
-            self._at, self._sums = now, self.sums()
-            return None
+    def _point(self, now: int) -> None:
+        """Close an interval of the series: every process has told of it."""
+        if not self._at or now - self._at < SHORTEST_US:
+            self._at = self._at or now
+            return
         seconds = (now - self._at) / 1e6
         sums = self.sums()
 
@@ -137,7 +145,7 @@ class Collected:
 
         delivery, answer = self._recent
         point = Point(
-            t=(now - (self.start or now)) / 1e6,
+            at=now,
             offered=rate("due"),
             answered=rate("answered"),
             deliveries=rate("deliveries"),
@@ -156,10 +164,15 @@ class Collected:
         self._at, self._sums = now, sums
         self._recent = (Histogram(), Histogram())
         self.series.append(point)
-        return point
 
-
-def as_map(point: Point) -> dict[str, float]:
-    """A point for JSON, rounded to what it is worth."""
-    values = {item.name: getattr(point, item.name) for item in fields(point)}
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in values.items()}
+    def series_maps(self) -> list[dict[str, float]]:
+        """The series for JSON, `t` in seconds from the go: negative while connecting."""
+        start = self.start if self.start is not None else self._at
+        names = [item.name for item in fields(Point) if item.name != "at"]
+        return [
+            {
+                "t": round((point.at - start) / 1e6, 3),
+                **{name: round(getattr(point, name), 3) for name in names},
+            }
+            for point in self.series
+        ]

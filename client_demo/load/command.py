@@ -289,8 +289,8 @@ def _allow_files(plan: Plan) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise LoadError(f"{needed} open files a process are needed, and {hard} allowed (ulimit -n)")
-    if soft < hard or hard == resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _writable(*files: Path | None) -> None:

@@ -20,7 +20,7 @@ from client_demo.load.plan import Assignment, LoadError
 from client_demo.load.session import now_us
 
 TICK_S = 0.1
-POINT_US = 500_000
+DRAWN_EVERY_US = 500_000
 START_IN_US = 300_000
 SETTLE_S = 10.0
 ENDS_WITHIN_S = 10.0
@@ -50,6 +50,7 @@ class Coordinator:
         self.run_s = 0.0
         """From the go until the last send was answered."""
         self.opening_s = 0.0
+        """Until the sessions were connected that have to be there at the go."""
 
     def interrupt(self) -> None:
         """Stop early, and judge what there is."""
@@ -59,9 +60,8 @@ class Coordinator:
         """Do it all. Raises: LoadError, for a process that fails or falls silent."""
         try:
             self._spawn()
-            begun = now_us()
             self._await("ready", "connecting")
-            self.opening_s = (now_us() - begun) / 1e6
+            self.opening_s = max(said["ready"][1] for said in self._said)
             start = now_us() + START_IN_US
             self._collected.go(start)
             self._tell("go", start)
@@ -103,9 +103,8 @@ class Coordinator:
                 self._told = True
                 self._tell("stop")
             now = now_us()
-            if now - self._drawn >= POINT_US:
+            if now - self._drawn >= DRAWN_EVERY_US:
                 self._drawn = now
-                self._collected.point(now)
                 self._shown(phase)
             if now - self._heard > SILENT_US:
                 raise LoadError("a generator process has fallen silent")

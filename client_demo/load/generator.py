@@ -1,7 +1,7 @@
 """One generator process: told what to do over a pipe, and telling what came of it.
 
 The parent sends an `Assignment`, then ("go", start), ("settle", seconds) and ("end",), and at any
-time ("stop",). This process answers with ("ready", failed), ("sent",), ("outcome", Outcome), a
+time ("stop",). This process answers with ("ready", seconds), ("sent",), ("outcome", Outcome), a
 `Progress` every half second, and ("failed", words) instead of any of them. When the parent is
 gone, so is this.
 """
@@ -100,8 +100,9 @@ async def _run(pipe: Connection, assignment: Assignment) -> None:
 
 
 async def _obey(pipe: Connection, fleet: Fleet, orders: Orders) -> None:
+    begun = time.monotonic()
     await deeds.opening(fleet)
-    pipe.send(("ready", [s.who.session for s in fleet.sessions if not s.live]))
+    pipe.send(("ready", time.monotonic() - begun))
     _, start = await orders.next("go")
     await deeds.perform(fleet, start)
     await fleet.until(lambda: fleet.unanswered == 0, ANSWERED_WITHIN_S)

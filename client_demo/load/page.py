@@ -53,7 +53,7 @@ polyline.c { stroke: var(--c); } polyline.d { stroke: var(--d); stroke-dasharray
   border-top-style: dashed; } .key.c { color: var(--c); } .key.d { color: var(--d);
   border-top-style: dotted; }
 .none { color: var(--soft); padding: 2rem; text-align: center; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; min-width: min(34rem, 100%); font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(--edge);
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; } td.words { text-align: left; }

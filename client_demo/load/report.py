@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from client_demo.load import wire
-from client_demo.load.collected import BUSY, Collected, as_map
+from client_demo.load.collected import BUSY, Collected
 from client_demo.load.findings import Findings
 from client_demo.load.histogram import Histogram
 from client_demo.load.plan import Plan
@@ -159,7 +159,7 @@ def as_json(result: Result) -> Map:
             for generator in collected.generators
         ],
         "servers": result.servers,
-        "series": [as_map(point) for point in collected.series],
+        "series": collected.series_maps(),
     }
 
 

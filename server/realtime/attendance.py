@@ -20,6 +20,7 @@ log = logging.getLogger("subrosa.hub")
 TURN_S: Final = 1.0
 SOON_S: Final = 0.02  # what is over within it is written together
 SILENT_MS: Final = 5_000  # between two looks for sessions that have fallen silent
+CHECK_MS: Final = 60_000  # between two looks for sessions that nobody has
 WAITING: Final = 100_000  # changes kept while the store is away; beyond it the oldest are forgotten
 
 
@@ -38,6 +39,9 @@ class Rolls(Protocol):
 
     async def write(self, node: str, changes: Changes) -> Sequence[str]:
         """Write these in one transaction; answers this node's sessions that are unwanted."""
+
+    async def opened(self, node: str, before_ms: int) -> Sequence[str]:
+        """The sessions that are said to be on this node since before that time."""
 
 
 class Attending(Protocol):
@@ -82,6 +86,7 @@ class Attendance:
         self._changes = Changes()
         self._silent: set[str] = set()
         self._looked_ms = 0
+        self._checked_ms = now_ms()
         self._news = asyncio.Event()
 
     def left(self, session: Session) -> None:
@@ -120,6 +125,8 @@ class Attendance:
         """Write what is new. Raises what the store raises; then it is kept."""
         if self._now_ms() - self._looked_ms >= SILENT_MS:
             self._look_for_silent()
+        if self._now_ms() - self._checked_ms >= CHECK_MS:
+            await self._check()
         changes, self._changes = self._changes, Changes()
         try:
             unwanted = set(await self._rolls.write(self._node, changes))
@@ -129,6 +136,14 @@ class Attendance:
         if unwanted:
             for session in [s for s in self._sessions() if s.id in unwanted]:
                 self._end(session)
+
+    async def _check(self) -> None:
+        """A connecting whose outcome was unknown may have left a session that nobody has."""
+        self._checked_ms = self._now_ms()
+        here = {session.id for session in self._sessions()}
+        for session in await self._rolls.opened(self._node, self._checked_ms - CHECK_MS):
+            if session not in here:
+                self._changes.gone[session] = None
 
     def _put_back(self, changes: Changes) -> None:
         later = self._changes

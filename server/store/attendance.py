@@ -70,3 +70,13 @@ class PostgresRolls:
             )
             await connection.commit()
             return list(found)
+
+    async def opened(self, node: str, before_ms: int) -> Sequence[str]:
+        """The sessions that are said to be on this node since before that time."""
+        async with watched(self._engine, DEAD_S) as connection:
+            found = await connection.scalars(
+                select(live_session.c.id).where(
+                    live_session.c.node == node, live_session.c.opened_ms < before_ms
+                )
+            )
+            return list(found)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from server.domain.policy import DEFAULT
 from tests.support.meddling_proxy import MeddlingProxy, Misdeed
 from tests.support.running import running_node
 
@@ -95,7 +94,12 @@ async def test_every_scenario_is_clean(scenario: str, tmp_path: Path) -> None:
     assert report["series"]
     assert ran.page.startswith("<!doctype html>")
     assert server.admin_key not in ran.page + ran.said + json.dumps(report)
-    EXPECTED.get(scenario, lambda report: None)(report)
+    EXPECTED.get(scenario, _nothing_else)(report)
+
+
+def _nothing_else(report: dict[str, Any]) -> None:
+    assert report["errors"] == {}
+    assert report["totals"]["waited"] == 0
 
 
 def _signals(report: dict[str, Any]) -> None:
@@ -214,7 +218,7 @@ async def test_without_a_scenario_they_are_listed() -> None:
 
 
 async def test_a_wrong_key_and_too_many_sessions_are_one_line(tmp_path: Path) -> None:
-    async with running_node(policy=DEFAULT) as server:
+    async with running_node() as server:
         wrong = await load(tmp_path, server.base, "wrong", "room")
         many = await load(
             tmp_path, server.base, server.admin_key, "pairs", "--members", "2", "--sessions", "200"
@@ -226,24 +230,15 @@ async def test_a_wrong_key_and_too_many_sessions_are_one_line(tmp_path: Path) ->
 
 WRONG = {
     ("nonsense",): "there is no scenario 'nonsense'",
-    ("room", "--rate", "0"): "--rate is above 0",
-    ("rooms", "--members", "51"): "--members 51 leaves a room of 1",
-    ("room", "--encoding", "xml"): "--encoding is msgpack, json or both",
-    ("room", "--target", "ftp://x"): "is no address like http://127.0.0.1:8000",
-    ("room", "--target", "http://192.0.2.1:8000"): "give --i-own-this-server if it is",
-    ("room", "--target", "http://127.0.0.1:1"): "the admin key is needed",
-    ("room", "--target", "http://127.0.0.1:1", "--admin-key", "k"): "cannot be reached",
-    ("room", "--target", "http://127.0.0.1:1", "--data", "/nowhere"): "cannot be read",
-    ("room", "--html", "/nowhere/x.html"): "there is no such directory",
-    ("room", "--members", "many"): "many",
+    ("room", "--members", "many"): "'--members'",
 }
 
 
-@pytest.mark.parametrize("arguments", WRONG, ids=lambda arguments: " ".join(arguments))
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
 async def test_what_is_wrong_is_one_clear_line(arguments: tuple[str, ...]) -> None:
     process = await start(*arguments)
     said = (await process.communicate())[0].decode()
     assert process.returncode == 2, said
-    assert said.splitlines()[-1].startswith("subrosa: ")
-    assert WRONG[arguments] in said
-    assert "Traceback" not in said
+    (line,) = said.splitlines()
+    assert line.startswith("subrosa: ")
+    assert WRONG[arguments] in line

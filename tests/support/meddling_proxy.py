@@ -14,7 +14,9 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
-_TOPIC = re.compile(rb"message\.created.{1,12}topic.{1,4}?((?:conversation|member):[\w.-]+)", re.S)
+_TOPIC = re.compile(
+    rb"message\.created.{1,12}topic.{1,4}?((?:conversation|member):[\w.-]+)", re.DOTALL
+)
 
 
 class Misdeed(Enum):

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from server.app import Node
 from server.commands.snapshot import Snapshot
+from server.realtime.audience import is_silent
 from server.realtime.redis_bus import RedisBus
 from server.store.postgres import PostgresStore
 from server.store.tables import live_session
