@@ -138,11 +138,14 @@ class Coordinator:
             pipe.close()
 
     def _drain(self, process: SpawnProcess) -> None:
-        """Read what it still tells, so that it is not held up by a full pipe."""
+        """Read what they still tell, so that none is held up by a full pipe."""
         deadline = now_us() + ENDS_WITHIN_S * 1e6
+        telling = list(self._pipes)
         while process.is_alive() and now_us() < deadline:
-            for ready in wait([*self._pipes, process.sentinel], TICK_S):
+            for ready in wait([*telling, process.sentinel], TICK_S):
                 if isinstance(ready, Connection):
-                    with suppress(EOFError, OSError):
+                    try:
                         ready.recv()
-            process.join(0)
+                    except (EOFError, OSError):
+                        telling.remove(ready)
+        process.join(0)

@@ -118,7 +118,8 @@ class Fleet:
         self.counts.live = sum(session.live for session in self.sessions)
         if self.closing and code in (NORMAL, 1005, 1006):
             return
-        self.counts.close(code)
+        if session.returning is None:
+            self.counts.close(code)
         if session.settled is not None and not session.settled.done():
             session.settled.set_result(None)
         if self.closing or session.over or was_opening:
@@ -196,14 +197,23 @@ class Fleet:
             await asyncio.sleep(0.02)
         return True
 
-    async def judge(self, within_s: float) -> Outcome:
-        """Ask how far every topic has got, wait until the sessions are there, and judge."""
-        await self.until(lambda: all(s.live or s.over for s in self.sessions), within_s)
+    async def judge(self, patience_s: float) -> Outcome:
+        """Ask how far every topic has got, wait until the sessions are there, and judge.
+
+        Who is slow has lost nothing: the wait ends when nothing has come for `patience_s`.
+        """
+        await self.until(lambda: all(s.live or s.over for s in self.sessions), patience_s)
         heads = await self._heads()
         judged = [session for session in self.sessions if session.live]
-        await self.until(
-            lambda: all(self.ledger.settled(s.reading.tracks, heads) for s in judged), within_s
-        )
+
+        def settled() -> bool:
+            return all(self.ledger.settled(s.reading.tracks, heads) for s in judged)
+
+        before = -1
+        while before != self.tally.deliveries:
+            before = self.tally.deliveries
+            if await self.until(settled, patience_s):
+                break
         unjudged = []
         for session in self.sessions:
             if session.live:

@@ -29,7 +29,7 @@ p { margin: .25rem 0; } .soft { color: var(--soft); }
   margin: 1.25rem 0; font-size: 1.1rem; font-weight: 600; }
 .verdict.bad { border-color: var(--bad); color: var(--bad); }
 .verdict.warn { border-color: var(--warn); color: var(--warn); }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr));
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr));
   gap: .75rem; margin: 0; }
 .numbers div { background: var(--card); border: 1px solid var(--edge); border-radius: 6px;
   padding: .6rem .8rem; }
@@ -53,7 +53,8 @@ polyline.c { stroke: var(--c); } polyline.d { stroke: var(--d); stroke-dasharray
   border-top-style: dashed; } .key.c { color: var(--c); } .key.d { color: var(--d);
   border-top-style: dotted; }
 .none { color: var(--soft); padding: 2rem; text-align: center; }
-table { border-collapse: collapse; min-width: min(34rem, 100%); font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; min-width: min(34rem, 100%);
+  font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .35rem .6rem; border-bottom: 1px solid var(--edge);
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; } td.words { text-align: left; }

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.careful_peer import WAYS, CarefulPeer, Speaker, careful, refused, speaking
+from tests.support.careful_peer import (
+    WAYS,
+    CarefulPeer,
+    HttpPeer,
+    Speaker,
+    careful,
+    refused,
+    speaking,
+)
 from tests.support.running import Running, running_node
 
 MANY = 23
@@ -27,7 +35,7 @@ async def crowd(server: Running) -> list[str]:
         for member in friends:
             await ada.call("message.send", to=member, body="hi", client_id=member)
     for member in asking:
-        async with careful(server, member) as (one,):
+        async with HttpPeer(server.base, server.token(member)) as one:
             await one.call("invitation.send", to="ada")
     return friends
 

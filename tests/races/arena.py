@@ -35,22 +35,24 @@ from tests.races.wire import RecordingWire
 
 Map = dict[str, Any]
 FAR_MS = 1 << 50
-BATCH = 48  # commands in one transaction, at most
+BATCH = 64  # commands in one transaction, at most
 
 
 class SlowBus(LocalBus):
     """Each message arrives some turns later, on its own; some never do."""
 
-    def __init__(self, exchange: Exchange, dice: Random) -> None:
+    def __init__(self, exchange: Exchange, arena: Arena) -> None:
         super().__init__(exchange)
-        self._dice = dice
+        self._arena = arena
         self.under_way = 0
 
     def publish(self, topic: str, message: bytes) -> None:
-        if topic != FENCES and self._dice.random() < 0.1:
-            return
-        self.under_way += 1
-        self._later(self._dice.randint(0, 6), topic, message)
+        dice = self._arena.dice
+        if not self._arena.racing:
+            super().publish(topic, message)
+        elif topic == FENCES or dice.random() < 0.9:
+            self.under_way += 1
+            self._later(dice.randint(0, 6), topic, message)
 
     def _later(self, turns: int, topic: str, message: bytes) -> None:
         if turns:
@@ -92,7 +94,7 @@ class Place:
     """One of the two nodes."""
 
     def __init__(self, name: str, arena: Arena, exchange: Exchange) -> None:
-        self.bus = SlowBus(exchange, arena.dice)
+        self.bus = SlowBus(exchange, arena)
         self.hub = Hub(self.bus, arena.policy, now_ms=lambda: arena.now_ms)
         self.fences = Fences(
             arena.leases, name, apply=self.hub.end_access, lose=self.hub.lose_all,
@@ -108,6 +110,7 @@ class Arena:
     def __init__(self, file: SqliteFile, policy: Policy, seed: int) -> None:
         self.policy = policy
         self.dice = Random(seed)
+        self.racing = False  # before that, everything is put in place without a wait or a loss
         self.now_ms = 1_750_000_000_000
         self._file = file
         self._now = itertools.count(1)
@@ -129,7 +132,7 @@ class Arena:
 
     async def turns(self, most: int = 4) -> None:
         """Let others have some turns."""
-        for _ in range(self.dice.randint(0, most)):
+        for _ in range(self.dice.randint(0, most) if self.racing else 0):
             await asyncio.sleep(0)
 
     # The store
@@ -141,9 +144,10 @@ class Arena:
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
     async def _write(self) -> None:
+        await asyncio.sleep(0)  # whatever is said in one turn
         while self._queue:
             await self.turns(3)
-            count = self.dice.randint(1, BATCH)
+            count = self.dice.randint(1, BATCH) if self.racing else BATCH
             batch, self._queue = self._queue[:count], self._queue[count:]
             calls = [call for _, call in batch]
             outcomes = self._commits.run(calls)

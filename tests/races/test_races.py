@@ -25,7 +25,7 @@ from tests.races.cases import RACES, Race, text
 from tests.races.scene import PROBE, SECOND, Deed, Scene
 
 INTERLEAVINGS = 1_000
-AT_ONCE = 50
+AT_ONCE = 125
 MEMORY = Path("/dev/shm")
 
 
@@ -63,7 +63,9 @@ async def _run(two_nodes: Arena, race: Race, scenes: list[Scene]) -> list[str]:
     if race.before is not None:
         await asyncio.gather(*(race.before(scene) for scene in scenes))
     await two_nodes.quiet()
+    two_nodes.racing = True
     runs = await asyncio.gather(*(_both(scene, race) for scene in scenes))
+    two_nodes.racing = False
     if race.gets is not None:
         await asyncio.gather(*(s.send("a", PROBE, conversation=s.talk) for s in scenes))
     await two_nodes.quiet()

@@ -164,7 +164,7 @@ class Actor:
                 return frame["result"], ""
             self.internal += error["code"] == "internal"
             if error["code"] == "internal":
-                self.ledger.faults.append(f"{self.name} {cmd}: internal")
+                self.ledger.faults.append(f"internal {self.name}: {cmd}")
             self.unknown += error["code"] == "unknown_outcome"
             if error["code"] == "unauthenticated":  # revoked: its socket is about to be closed
                 self.give_up()
@@ -243,7 +243,7 @@ class Actor:
         topics: dict[str, int] = result["topics"]
         again = bool(self.positions) and result["epoch"] == (self.epoch or result["epoch"])
         if self.positions and not again:
-            self.ledger.faults.append(f"{self.name}: another epoch")
+            self.ledger.faults.append(f"lost {self.name}: another epoch")
         for topic, head in topics.items():
             if not again or topic not in self.positions or topic in result["reset"]:
                 self.resets += again and topic in self.positions

@@ -56,14 +56,17 @@ class Verdict:
         return (
             f"{self.cell}: {self.acknowledged} acknowledged, {found['lost']} lost, "
             f"{found['twice']} twice, {found['order']} out of order, "
-            f"{found['phantom']} made up, {found['leak']} leaked, "
+            f"{found['phantom']} made up, {found['leak']} leaked, {found['internal']} internal, "
             f"recovered in {self.recovery_s:.2f} s, took {self.took_s:.1f} s"
         )
 
     def keep(self, folder: Path) -> None:
         """Leave it for the summary over all cells."""
         folder.mkdir(parents=True, exist_ok=True)
-        known = {k: v for k, v in asdict(self).items() if k not in ("log", "wrong")}
+        known = {k: v for k, v in asdict(self).items() if k != "log"}
+        known["wrong"] = self.wrong[:20]
+        if self.wrong:
+            known["log"] = self.log[-20_000:]
         name = self.cell.replace(" ", "-").replace("/", "_")
         (folder / f"{name}.json").write_text(json.dumps(known))
 
@@ -129,7 +132,7 @@ async def run_cell(
     else:
         verdict.log = scene.cluster.log
     if fault.internal:
-        verdict.wrong = [w for w in verdict.wrong if not w.endswith(": internal")]
+        verdict.wrong = [w for w in verdict.wrong if not w.startswith("internal ")]
     counts = Counter(wrong.split(" ")[0].rstrip(":") for wrong in verdict.wrong)
     verdict.findings = {kind: counts[kind] for kind in checker.KINDS}
     verdict.took_s = time.monotonic() - began

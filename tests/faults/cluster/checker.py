@@ -1,7 +1,8 @@
 """Holds what every client got, and what is stored in the end, to what the clients did.
 
 A reading of the contract of its own, over `Ledger`, the actors' streams and an `Audit`; it knows
-nothing of the server. Each finding begins with its kind: lost, twice, order, phantom, leak.
+nothing of the server. Each finding begins with its kind: lost, twice,
+order, phantom, leak, or internal (a command was answered so).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.faults.cluster.ledger import (
 )
 from tests.faults.cluster.workload import Workload
 
-KINDS = ("lost", "twice", "order", "phantom", "leak")
+KINDS = ("lost", "twice", "order", "phantom", "leak", "internal")
 
 
 def check(work: Workload, found: Audit) -> list[str]:

@@ -1,8 +1,7 @@
 """How long ends of access take on two nodes, and how late events are without Redis.
 
 Run as a module, with the file to write to. Nothing is asserted: it measures. The changer is at
-one node, who loses by the change at the other, under a stream of what the change ends; the last byte
-is the last frame of that stream that came, and both are counted from when the change was sent.
+one node, who loses by the change at the other, under a stream of what the change ends; the last byte is the last frame of that stream that came, and both are counted from when the change was sent.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("lost", "twice", "order", "phantom", "leak")
+COLUMNS = ("lost", "twice", "order", "phantom", "leak", "internal")
 
 
 def begin(build: Path) -> None:

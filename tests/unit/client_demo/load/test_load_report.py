@@ -8,21 +8,25 @@ import re
 from array import array
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.main import get_command
 
 from client_demo.load.canary import identity
 from client_demo.load.charts import Line, chart
 from client_demo.load.collected import SUMS, Collected
 from client_demo.load.counts import Counts, Outcome, Progress
 from client_demo.load.display import Display
-from client_demo.load.findings import EXAMPLES, Findings
+from client_demo.load.findings import EXAMPLES, KINDS, Findings
 from client_demo.load.page import page
 from client_demo.load.plan import Place, Plan
 from client_demo.load.report import Result, as_json, lines
+from client_demo.load.scenarios import SCENARIOS
 from client_demo.load.verdict import together
+from server import cli
 
 ROOM, PAIR = Place(0, "room", "R", (0, 1)), Place(1, "pair", "P", (0, 1))
 MEMBERS = ("load-x-0", "load-x-1")
@@ -260,3 +264,29 @@ def test_a_table_where_there_is_one() -> None:
         display.show("running")
     for word in ("sessions", "acknowledged", "delivered", "faults", "processor"):
         assert word in out.getvalue()
+
+
+# --- the page about it ----------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[4]
+TOLD = (ROOT / "docs" / "load-testing.md").read_text()
+
+
+def names(value: Any) -> set[str]:
+    """Every key in a map, and in the maps in it; what is counted by code has keys of its own."""
+    if isinstance(value, list):
+        return set().union(*map(names, value))
+    if not isinstance(value, dict):
+        return set()
+    return set(value).union(*(names(v) for k, v in value.items() if k not in ("errors", "closes")))
+
+
+def test_every_field_scenario_finding_and_flag_is_told() -> None:
+    prose = re.sub(r"(?ms)^```$.*?^```$", "", TOLD)
+    told = set(re.findall(r"`([^`]+)`", prose))
+    assert names(as_json(result())) <= told
+    assert set(SCENARIOS) <= told
+    assert set(KINDS) <= told
+    load = get_command(cli.cli).commands["load"]  # type: ignore[attr-defined]
+    flags = {flag for param in load.params for flag in param.opts if flag.startswith("--")}
+    assert flags - {"--help"} == set(re.findall(r"--[a-z-]+", "\n".join(told)))
