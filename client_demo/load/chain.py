@@ -86,7 +86,7 @@ class Log:
 class Track:
     """Where one session is in one topic."""
 
-    __slots__ = ("cursor", "encoding", "last", "late", "limit", "log", "opened")
+    __slots__ = ("cursor", "encoding", "last", "late", "limit", "log", "opened", "withheld")
 
     def __init__(self, log: Log, member: str, encoding: int) -> None:
         self.log = log
@@ -97,12 +97,13 @@ class Track:
         """The last position that is this session's, once its access has ended."""
         self.late: set[int] = set()
         """Positions that were passed over."""
+        self.withheld: set[int] = set()
+        """The last ones before an end of access, where they had not come by the next beginning."""
         log.tracks.setdefault(member, []).append(self)
 
     def open(self, pos: int, member: str) -> None:
         """Begin, or begin anew, behind this position."""
-        if self.limit is not None and self.last < self.limit:
-            self.late.update(range(self.last + 1, self.limit + 1))
+        self.withheld.update(self.tail())
         self.opened = self.last = pos
         self.limit = None
         tails = self.log.tails
@@ -113,6 +114,10 @@ class Track:
         later = [at for at in self.log.removals.get(member, ()) if at > pos]
         if later:
             self.end(min(later) - 1)
+
+    def tail(self) -> range:
+        """What has not come of the end of an access that is over."""
+        return range(self.last + 1, (self.last if self.limit is None else self.limit) + 1)
 
     def end(self, last: int) -> None:
         """Nothing beyond this position is the session's any more."""

@@ -140,7 +140,8 @@ def _run(
         run_s=coordinator.run_s, interrupted=coordinator.interrupted, collected=collected,
         findings=together(outcomes, provisioned.places, provisioned.members),
         unjudged=[who for outcome in outcomes for who in outcome.unjudged],
-        unsent=sum(outcome.unsent for outcome in outcomes), servers=servers,
+        unsent=sum(outcome.unsent for outcome in outcomes),
+        withheld=sum(outcome.withheld for outcome in outcomes), servers=servers,
     )  # fmt: skip
 
 

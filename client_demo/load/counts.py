@@ -82,3 +82,4 @@ class Outcome:
     logs: dict[str, tuple[int, bytes]]
     unjudged: list[str]
     unsent: int
+    withheld: int

@@ -229,6 +229,7 @@ class Fleet:
             },
             unjudged,
             sum(session.unanswered for session in self.sessions),
+            self.ledger.withheld,
         )
 
     async def _heads(self) -> dict[bytes, int]:

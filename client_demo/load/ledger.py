@@ -49,6 +49,8 @@ class Ledger:
         self.findings = Findings()
         self._ends: list[End] = []
         self._ends_at: dict[int, list[End]] = {}
+        self.withheld = 0
+        """Events that sessions had not got when their access ended."""
         self.loose: set[int] = set()
         """Messages that were sent again, and may be stored behind later ones."""
         self.logs: dict[bytes, Log] = {}
@@ -190,7 +192,9 @@ class Ledger:
                 track.late.update(range(max(following, pos - WIDEST_GAP), pos))
             track.last = pos
             return True
-        if pos in track.late:
+        if pos in track.withheld:  # between it and what ended and began access there is no order
+            track.withheld.discard(pos)
+        elif pos in track.late:
             track.late.discard(pos)
             self.findings.add(
                 "reordered", f"{_who(who)} got {_at(track.log, pos)} behind {track.last}"
@@ -263,14 +267,22 @@ class Ledger:
     # --- what never came -------------------------------------------------------------------
 
     def settled(self, tracks: Mapping[bytes, Track], heads: Mapping[bytes, int]) -> bool:
-        """Whether a session has got as far as it has to."""
-        return all(track.last >= _goal(track, heads) for track in tracks.values())
+        """Whether a session has got as far as it has to; where its access ended, it may have."""
+        return all(
+            track.limit is not None or track.last >= heads.get(track.log.name, -1)
+            for track in tracks.values()
+        )
 
     def judge(self, who: Who, tracks: Mapping[bytes, Track], heads: Mapping[bytes, int]) -> None:
-        """Count what a session that was there to the end has not got."""
+        """Count what a session that was there to the end has not got.
+
+        The last events before an end of access may have been waiting in the server then, and what
+        waits for a topic that is lost is not flushed: they count as withheld, not as lost.
+        """
         for track in tracks.values():
-            goal = _goal(track, heads)
-            missing = [*sorted(track.late), *range(track.last + 1, goal + 1)]
+            self.withheld += len(track.withheld) + len(track.tail())
+            head = heads.get(track.log.name, -1) if track.limit is None else track.last
+            missing = [*sorted(track.late), *range(track.last + 1, head + 1)]
             if missing:
                 self.findings.add(
                     "lost",
@@ -288,10 +300,6 @@ class Ledger:
 def frame_for_others(frame: bytes, alike: bool) -> bytes:
     """What a link holds of a frame."""
     return frame if alike else UNMATCHABLE
-
-
-def _goal(track: Track, heads: Mapping[bytes, int]) -> int:
-    return track.limit if track.limit is not None else heads.get(track.log.name, -1)
 
 
 def _who(who: Who) -> str:

@@ -118,7 +118,7 @@ def _numbers(report: Map) -> str:
         (
             "sessions",
             f"{report['plan']['sessions']:,}",
-            f"of {report['plan']['members']:,} members",
+            f"{report['plan']['members']:,} members",
         ),
     ]
     if rates["signals"]:
@@ -216,6 +216,7 @@ def _tallies(report: Map) -> str:
         for key, words in (
             ("waited", "sends that had to wait for their session, counted from when due"),
             ("refused", "sends refused, as changes of access can have it"),
+            ("withheld", "events that had not come when access ended, and were withheld"),
             ("unsent", "sends without an answer in the end"),
             ("cuts", "connections cut on purpose"),
             ("resets", "topics that the server reset"),

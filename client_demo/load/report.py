@@ -36,6 +36,7 @@ class Result:
     findings: Findings
     unjudged: list[str]
     unsent: int
+    withheld: int
     servers: list[Map] = field(default_factory=list)
 
     @property
@@ -127,6 +128,7 @@ def as_json(result: Result) -> Map:
             **{name: during[name] for name in during if name not in ("live", "unanswered")},
             "connects": whole["connects"],
             "unsent": result.unsent,
+            "withheld": result.withheld,
         },
         "rates": {
             "offered": round(during["due"] / seconds, 1),
@@ -192,6 +194,8 @@ def lines(result: Result) -> Iterator[str]:
         yield f"{totals['waited']:,} sends had to wait for their session; counted from when due"
     if totals["refused"]:
         yield f"{totals['refused']:,} sends were refused, as changes of access can have it"
+    if result.withheld:
+        yield f"{result.withheld:,} events had not come when access ended, and were withheld"
     if result.unsent:
         yield f"{result.unsent:,} sends had no answer in the end"
     if report["errors"]:

@@ -13,18 +13,19 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from server.commands import creations
 from server.commands.facts import World
 from server.commands.outcome import Ending, Event, Signal
-from server.realtime.audience import Audience
 from server.realtime.fences import Done, Fences
+from server.realtime.framing import Frames
 from server.realtime.hub import Hub
 from server.realtime.replays import Replays
 from server.realtime.signals import Signals
 from server.realtime.topics import LiveTopic
-from server.store import facts, shared_commit
+from server.store import shared_commit
 from server.store.backlog import Backlog, Waiting
 from server.store.schema import KeyBlocks
 from server.store.shared_commit import SharedCommit
@@ -83,13 +84,19 @@ def fences_are_applied_after_the_answer() -> AbstractContextManager[object]:
     return patch.object(Fences, "_take", late)
 
 
-def a_signal_does_not_wait_for_its_fence() -> AbstractContextManager[object]:
-    """A signal is given out whatever this node has yet to hear, and whatever it has heard."""
+def signals_pass_all_fences() -> AbstractContextManager[object]:
+    """A signal is given out whatever has ended since it was sent, or is about to."""
 
-    def as_if_none(_signals: Signals, _signal: Signal, _who: tuple[str, str]) -> bool:
-        return False
+    def to_all(signals: Signals, signal: Signal) -> None:
+        hub = signals._hub
+        live = hub.topics.get(signal.topic)
+        told = {"event": signal.name, "topic": signal.topic, "data": signal.data}
+        frames = Frames(signal.topic, told, signal=True)
+        for session in live.sessions if live is not None else ():
+            if session.audience.receipts and session.audience.member != signal.sender:
+                hub.push(session, frames.item(session.codec))
 
-    return patch.object(Signals, "_outdated", as_if_none)
+    return patch.object(Signals, "receive", to_all)
 
 
 def a_signal_from_before_a_joining() -> AbstractContextManager[object]:
@@ -98,16 +105,11 @@ def a_signal_from_before_a_joining() -> AbstractContextManager[object]:
 
     def whenever(signals: Signals, signal: Signal) -> None:
         live = signals._hub.topics.get(signal.topic)
-        if live is None or signal.roster > live.pos:
-            receive(signals, signal)
-        else:
-            receive(signals, Signal(*[*_fields(signal)[:5], live.pos, signal.lasts_ms]))
+        if live is not None and signal.roster <= live.pos:
+            signal = replace(signal, roster=live.pos)
+        receive(signals, signal)
 
     return patch.object(Signals, "receive", whenever)
-
-
-def _fields(signal: Signal) -> list[Any]:
-    return [getattr(signal, name) for name in signal.__struct_fields__]
 
 
 def the_roster_is_applied_late() -> AbstractContextManager[object]:
@@ -134,16 +136,6 @@ def heads_are_never_compared() -> Iterator[None]:
 
     with patch.object(Replays, "compare_heads", nothing):
         yield
-
-
-def a_node_that_is_behind_takes_sessions_in() -> AbstractContextManager[object]:
-    """A session joins where its node has come to, and is told what was so then."""
-    attach = Hub._attach
-
-    def as_it_is(hub: Hub, session: Any, topic: str, pos: int, head: int) -> None:
-        attach(hub, session, topic, pos, min(head, pos))
-
-    return patch.object(Hub, "_attach", as_it_is)
 
 
 @contextmanager

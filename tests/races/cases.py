@@ -18,7 +18,8 @@ DONE = ("", "")
 class Race:
     """`act` against `end`. `act_first` and `end_first` are the codes of both, in this order, by
     what committed first. `loser` may be given what `sees` tells only where the act came first, and
-    not once the end is answered. `gets` says by what came first whether `loser` is given what is
+    not once the end is answered, unless it is of their `own` log: what came before is theirs. With
+    `gained` the end gives the right instead, and it is the other way round. `gets` says by what came first whether `loser` is given what is
     sent to `talk` afterwards; None where nothing is."""
 
     act: Deed
@@ -27,6 +28,8 @@ class Race:
     end_first: Codes = DONE
     loser: str = "b"
     sees: Callable[[Map], bool] = lambda frame: False
+    own: bool = False
+    gained: bool = False
     before: Deed | None = None
     gets: Callable[[str], bool] | None = None
     ended: bool = False  # the loser's sessions are, whatever came first
@@ -128,7 +131,7 @@ RACES = {
     "send vs being removed": Race(
         send("b", "talk"), REMOVE, end_first=NOT_REACHED, loser="a", gets=None,
     ),
-    "send vs block": Race(send("a", "pair"), BLOCK, end_first=NOT_REACHED, sees=text(SECOND)),
+    "send vs block": Race(send("a", "pair"), BLOCK, end_first=NOT_REACHED, own=True, sees=text(SECOND)),
     "send vs leave": Race(
         send("a", "talk"), say("b", "conversation.leave", conversation=_talk), sees=text(SECOND),
         gets=_never,
@@ -138,7 +141,7 @@ RACES = {
     ),
     "react vs block": Race(
         say("a", "message.react", message=_letter, emoji="👍"), BLOCK, end_first=NOT_REACHED,
-        sees=event("message.reacted"),
+        own=True, sees=event("message.reacted"),
     ),
     "typing vs the sender's switch": Race(
         say("a", "typing.start", conversation=_talk), off("a"), sees=event("typing.started"),
@@ -157,6 +160,11 @@ RACES = {
     ),
     "typing vs remove": Race(
         say("a", "typing.start", conversation=_talk), REMOVE, sees=event("typing.started"),
+    ),
+    "typing vs add": Race(
+        say("a", "typing.start", conversation=_talk),
+        say("c", "conversation.add", conversation=_talk, member=member("b")), before=REMOVE,
+        gained=True, sees=event("typing.started"), gets=lambda first: True,
     ),
     "connect vs revoke": Race(
         _connect, REVOKE, end_first=("unauthenticated", ""), gets=_never, ended=True,
@@ -177,21 +185,21 @@ RACES = {
     ),
     "start vs block": Race(
         say("a", "conversation.start", members=lambda s: [s.id("b"), s.id("c")]), BLOCK,
-        end_first=NOT_REACHED, sees=event("conversation.joined"),
+        end_first=NOT_REACHED, own=True, sees=event("conversation.joined"),
     ),
     "start vs connection.remove": Race(
         say("a", "conversation.start", members=lambda s: [s.id("b"), s.id("c")]),
         say("b", "connection.remove", member=member("a")), end_first=NOT_REACHED,
-        sees=event("conversation.joined"),
+        own=True, sees=event("conversation.joined"),
     ),
     "invitation vs block": Race(
         say("a", "invitation.send", to=member("d")), say("d", "block.add", member=member("a")),
-        end_first=NOT_REACHED, loser="d", sees=event("invitation.received"),
+        end_first=NOT_REACHED, loser="d", own=True, sees=event("invitation.received"),
     ),
     "accept vs withdraw": Race(
         say("d", "invitation.accept", invitation=_invitation),
         say("a", "invitation.withdraw", invitation=_invitation), act_first=("", "refused"),
-        end_first=NOT_REACHED, before=_invite, loser="d", sees=event("connection.added"),
+        end_first=NOT_REACHED, before=_invite, loser="d", own=True, sees=event("connection.added"),
     ),
     "refresh vs revoke": Race(
         say("b", "refresh", token="t"), REVOKE, end_first=("unauthenticated", ""), gets=_never,
@@ -203,7 +211,7 @@ RACES = {
     ),
     "send vs delete": Race(
         send("a", "b"), say("", "member.delete", id=member("b")), end_first=NOT_REACHED,
-        sees=text(SECOND), ended=True,
+        own=True, sees=text(SECOND), ended=True,
     ),
     "an old session vs a member anew": Race(
         send("b", "talk"), _anew, end_first=("unauthenticated", ""), gets=_never, ended=True,

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
@@ -20,6 +21,7 @@ import uvloop
 from blockbuster import BlockBuster
 
 from server.commands.outcome import Outcome
+from tests.property import planted_nodes as planted
 from tests.races.arena import Arena, arena
 from tests.races.cases import RACES, Race, text
 from tests.races.scene import PROBE, SECOND, Deed, Scene
@@ -35,6 +37,25 @@ def the_store_is_on_the_loop(nothing_blocks_the_loop: BlockBuster) -> Iterator[N
     nothing_blocks_the_loop.deactivate()
     yield
     nothing_blocks_the_loop.activate()
+
+
+BUGS: dict[str, tuple[Callable[[], AbstractContextManager[object]], str]] = {
+    "send vs remove": (planted.a_fence_is_not_awaited, "after the end was answered"),
+    "typing vs remove": (planted.fences_are_applied_after_the_answer, "after the end"),
+    "settings vs typing between two": (planted.signals_pass_all_fences, "without the right"),
+    "typing vs add": (planted.a_signal_from_before_a_joining, "without the right"),
+    "connect vs revoke": (planted.a_fence_is_not_awaited, "ended|last"),
+}
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.usefixtures("the_store_is_on_the_loop")
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(name: str) -> None:
+    bug, words = BUGS[name]
+    with bug(), pytest.raises(AssertionError, match=words):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_interleave(name, RACES[name]))
 
 
 @pytest.mark.timeout(120)
@@ -96,8 +117,8 @@ def _judge(
     codes = race.act_first if first == "act" else race.end_first
     assert (_code(act[0]), _code(end[0])) == codes, first
     for number in scene.given(race.loser, race.sees):
-        assert first == "act", "given though the right had ended"
-        assert number < end[1], "given after the end was answered"
+        assert first == ("end" if race.gained else "act"), "given without the right to it"
+        assert race.own or race.gained or number < end[1], "given after the end was answered"
     if race.gets is not None:
         probes = scene.given(race.loser, text(PROBE))
         sessions = sum(1 for session in scene.sessions[race.loser] if not session.ended)

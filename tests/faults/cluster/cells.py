@@ -206,7 +206,7 @@ async def _begin_at(scene: Scene, fault: Fault, phase: str) -> None:
             await begin(None)
         else:
             cluster.tap.set(phase, begin)
-            await cluster.tap.fired.wait()
+            await cluster.tap.done()
 
 
 async def _finished(work: Workload, limit_s: float) -> list[str]:

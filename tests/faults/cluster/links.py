@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 from tests.support.tcp_proxy import Mode, Pair, TcpProxy
 
 SSL, CANCEL = 80_877_103, 80_877_102
-Reached = Callable[["TappedPair"], Awaitable[None]]
+Reached = Callable[["TappedPair"], Coroutine[None, None, None]]
 
 
 class Tap:
@@ -24,12 +24,13 @@ class Tap:
     def __init__(self) -> None:
         self._phase = ""
         self._then: Reached | None = None
-        self.fired = asyncio.Event()
+        self._reached = asyncio.Event()
+        self._doing: asyncio.Task[None] | None = None
 
     def set(self, phase: str, then: Reached) -> None:
         """Call `then` at the next time this phase is reached, once."""
         self._phase, self._then = phase, then
-        self.fired.clear()
+        self._reached.clear()
 
     def wants(self, phase: str) -> bool:
         """Whether this phase is waited for."""
@@ -40,10 +41,16 @@ class Tap:
         if self.wants(phase):
             then, self._then = self._then, None
             assert then is not None
-            try:
-                await then(pair)
-            finally:
-                self.fired.set()
+            # A task of its own: what it does may end the link, and with it whoever waits here.
+            self._doing = asyncio.create_task(then(pair))
+            self._reached.set()
+            await asyncio.shield(self._doing)
+
+    async def done(self) -> None:
+        """Wait until the phase has been reached and what was to be done then is done."""
+        await self._reached.wait()
+        assert self._doing is not None
+        await self._doing
 
 
 class TappedPair(Pair):
@@ -171,12 +178,11 @@ class PostgresPair(TappedPair):
         return message
 
     async def _bound(self, what: str) -> None:
-        if what == "clock" and self.does == {"begin"}:
+        if self.does == {"begin"} and self.has("lock"):  # those of a writer
             await self.link.tap.reach("accepted", self)
-        elif what == "lock":
+        if what == "lock":
             self._expect("locked")
-        if what:
-            self.does.add(what)
+        self.does.add(what)
 
     async def _query(self, text: bytes) -> None:
         if text.startswith(b"BEGIN"):
@@ -197,8 +203,6 @@ class PostgresPair(TappedPair):
 
 
 def _what(sql: bytes) -> str:
-    if b"clock_timestamp" in sql:
-        return "clock"
     if b"advisory_xact_lock" in sql:
         return "lock"
     for table in ("message", "fence", "lease"):

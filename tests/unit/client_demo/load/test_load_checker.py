@@ -158,6 +158,25 @@ def test_joining_and_leaving_move_what_is_theirs(rig: Rig) -> None:
     assert rig.end(room=5, m1=2) == {}
 
 
+def test_what_waited_when_access_ended_may_be_withheld(rig: Rig) -> None:
+    stays, goes = rig.session(0, room=0), rig.session(1, me=0, room=0)
+    me, where = "member:load-1", {"conversation": ROOM, "topic": TOPIC}
+    stays.feed(b"".join(message(pos) for pos in range(1, 8)), 9)
+    goes.feed(message(1) + event("conversation.left", me, 1, {**where, "pos": 3}), 9)
+    goes.feed(event("conversation.joined", me, 2, {**where, "pos": 5}), 9)
+    goes.feed(message(3) + message(6), 9)  # 3 was under way all the same
+    goes.feed(event("conversation.left", me, 3, {**where, "pos": 7}), 9)
+    assert rig.end(room=7, m1=3) == {}
+    assert rig.ledger.withheld == 2
+
+
+def test_a_hole_before_an_end_of_access_is_a_loss(rig: Rig) -> None:
+    goes = rig.session(1, me=0, room=0)
+    left = {"conversation": ROOM, "topic": TOPIC, "pos": 3}
+    goes.feed(message(1) + message(3) + event("conversation.left", "member:load-1", 1, left), 9)
+    assert rig.end(room=3, m1=1) == {"lost": 1}
+
+
 # --- what is wrong ------------------------------------------------------------------------------
 
 

@@ -42,7 +42,7 @@ def raw(*numbers: int) -> bytes:
 def outcome(acknowledged: dict[int, bytes] | None = None, **logs: tuple[int, bytes]) -> Outcome:
     named = {"room": TOPIC, "me": ME, "you": YOU}
     return Outcome(
-        Findings(), acknowledged or {}, {named[k]: log for k, log in logs.items()}, [], 0
+        Findings(), acknowledged or {}, {named[k]: log for k, log in logs.items()}, [], 0, 0
     )
 
 
@@ -121,7 +121,7 @@ def result(cpu: tuple[float, ...] = (0.2,) * 10, **changed: Any) -> Result:
         "run": "abcd1234", "plan": PLAN, "targets": ["http://127.0.0.1:1"], "embedded": False,
         "started_at": "2025-01-01T00:00:00+00:00", "opening_s": 0.5, "run_s": 5.0,
         "interrupted": False, "collected": collected, "findings": Findings(), "unjudged": [],
-        "unsent": 0,
+        "unsent": 0, "withheld": 0,
         "servers": [{"target": "http://127.0.0.1:1", "cpu_seconds": 1.0, "cpu_mean": 0.2,
                      "memory_before": 1e8, "memory_max": 2e8, "memory_after": 1e8}],
     }  # fmt: skip
