@@ -32,7 +32,7 @@ from server.store.backlog import PATIENCE, Backlog, Waiting
 from server.store.claims import ROUNDS
 from server.store.group_commit import BATCH, internal
 from server.store.port import Deliver
-from server.store.shared_commit import SharedCommit, database_us
+from server.store.shared_commit import Decided, SharedCommit, database_us
 from server.store.snapshot import SqlSnapshot
 
 T = TypeVar("T")
@@ -268,18 +268,21 @@ class PostgresStore:
         return []
 
     async def _transaction(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        async with watched(self._database.writing) as connection:
-            decided = await connection.run_sync(self.commits.decide_all, batch)
-            try:
-                await connection.commit()
-            except Exception:
-                log.exception("a commit failed: its outcome is unknown")
-                self.commits.forget()
-                # It may still be in the midst of it, and must not be anybody's then.
-                await connection.invalidate()
-                decided.outcomes = [
-                    (waiting, Outcome(error=UnknownOutcome())) for waiting, _ in decided.outcomes
-                ]
+        decided: Decided | None = None
+        try:
+            async with watched(self._database.writing) as connection:
+                decided = await connection.run_sync(self.commits.decide_all, batch)
+                try:
+                    await connection.commit()
+                except Exception:
+                    log.exception("a commit failed: its outcome is unknown")
+                    self.commits.forget()
+                    unknown = Outcome(error=UnknownOutcome())
+                    decided.outcomes = [(waiting, unknown) for waiting, _ in decided.outcomes]
+        except Exception:
+            if decided is None:
+                raise
+            log.warning("a connection could not be let go of", exc_info=True)
         # The hub hears of it before anybody here goes on from it.
         self._done(decided.outcomes)
         self.commits.release(decided)

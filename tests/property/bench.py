@@ -19,11 +19,9 @@ from random import Random
 from typing import Any
 
 import jwt
-import msgspec
 
 from server.commands.outcome import Call, Event, Outcome
 from server.commands.snapshot import Snapshot
-from server.domain.policy import Policy
 from server.realtime.messages import encode
 from server.web.dispatch import validate
 from server.web.http import OPERATOR
@@ -31,6 +29,7 @@ from tests.property.clients import UNKNOWN, Connection, Request
 from tests.property.devices import Device
 from tests.property.endings import Endings, parted
 from tests.property.nodes import EMBEDDED, KEY, House, Nodes, Observed
+from tests.property.setting import Complaints, Told, policy_of
 from tests.property.shared import FAULTS
 from tests.property.streams import Place
 from tests.support.oracle import Oracle
@@ -39,59 +38,12 @@ from tests.support.oracle_world import Answer, Disagreement, Rules, Talk, Token
 Map = dict[str, Any]
 DAY_MS = 86_400_000
 ROUNDS = 4  # of looking for what is missing anywhere, before it is taken to be missing for good
-EXPECTED = "a commit failed: its outcome is unknown"  # said of those that the test has failed
-
-
-class Told(Oracle):
-    """An oracle that is told which of two conversations is listed first where both were active at
-    one time: of those made at different nodes, not always the newer."""
-
-    def __init__(self, rules: Rules, rank: Callable[[str], int]) -> None:
-        super().__init__(rules)
-        self._rank = rank
-
-    def visible_talks(self, member: str) -> list[Talk]:
-        return sorted(super().visible_talks(member), key=lambda talk: self._rank(talk.id))
-
-
-class Complaints(logging.Handler):
-    """Errors that the server has logged."""
-
-    def __init__(self, wrong: Callable[[BaseException], None]) -> None:
-        super().__init__(logging.ERROR)
-        self._wrong = wrong
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.msg == EXPECTED:  # and each such command is looked for among those
-            return
-        self._wrong(Disagreement(f"the server logged: {self.format(record)}"))
-
-
-def policy_of(rules: Rules, **more: Any) -> Policy:
-    """The server's numbers for the oracle's."""
-    return Policy(
-        visible_to_newcomers=msgspec.convert(rules.newcomers, Any),
-        participants_per_conversation=rules.participants,
-        signals_up_to=rules.signals_up_to,
-        reactions_per_member=rules.reactions,
-        body_characters=rules.body,
-        title_characters=rules.title,
-        note_characters_basic=rules.note,
-        edit_window_ms=rules.edit_ms,
-        reinvite_after_ms=rules.reinvite_ms,
-        reblock_after_ms=rules.reblock_ms,
-        typing_renew_ms=rules.typing_renew_ms,
-        resume_events=rules.resume_events,
-        **more,
-    )
 
 
 class Bench:
     """The nodes of one house over many runs; `start` begins one with members of its own."""
 
-    def __init__(
-        self, rules: Rules, limits: Mapping[str, int], house: House = EMBEDDED
-    ) -> None:
+    def __init__(self, rules: Rules, limits: Mapping[str, int], house: House = EMBEDDED) -> None:
         self.rules = rules
         self.counts: Counter[str] = Counter()
         self.ms = 1_750_000_000_000
@@ -244,9 +196,7 @@ class Bench:
 
     # Commits
 
-    def _observe(
-        self, node: Observed, calls: Sequence[Call], outcomes: Sequence[Outcome]
-    ) -> None:
+    def _observe(self, node: Observed, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         self._news.set()
         self.counts["batches"] += 1
         embedded = self.nodes.embedded
@@ -293,9 +243,7 @@ class Bench:
                 connection.token, connection.text = token, params["token"]
             connection.committed(request, answer, outcome.result or {})
 
-    def _given(
-        self, call: Call
-    ) -> tuple[Token, str, Map, Connection | None, Request | None]:
+    def _given(self, call: Call) -> tuple[Token, str, Map, Connection | None, Request | None]:
         """Who gave a command, and what they said."""
         if call.caller.operator:
             cmd, params, _ = self._operator.pop(id(call.params))
@@ -310,6 +258,7 @@ class Bench:
         """This has ended somebody's access; once it is answered every node has to know."""
         me = call.caller.member
         revoked: list[Connection] = []
+        what: tuple[str, ...]
         match cmd:
             case "conversation.remove" | "conversation.leave":
                 what = ("removed", params.get("member", me), params["conversation"])
@@ -363,9 +312,7 @@ class Bench:
 
     # Time
 
-    async def _counted(
-        self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]
-    ) -> Any:
+    async def _counted(self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]) -> Any:
         self._reading += 1
         try:
             answer = await ask(question)
@@ -376,9 +323,7 @@ class Bench:
             self._reading -= 1
             self._news.set()
 
-    async def _when_open(
-        self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]
-    ) -> Any:
+    async def _when_open(self, ask: Callable[..., Any], question: Callable[[Snapshot], Any]) -> Any:
         await self.gate.wait()
         return await ask(question)
 

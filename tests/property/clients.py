@@ -115,9 +115,7 @@ class Connection:
                 answer.result["topics"] = heads
             self._opened(request, answer)
 
-    def _heads(
-        self, request: Request, now: dict[str, int], told: dict[str, int]
-    ) -> dict[str, int]:
+    def _heads(self, request: Request, now: dict[str, int], told: dict[str, int]) -> dict[str, int]:
         """The heads that may be told: of conversations, they may be of any moment since the
         command was given and its member joined."""
         heads = dict(now)

@@ -129,8 +129,11 @@ class Nodes:
 
     def release(self) -> bool:
         """Let the bus carry what it holds back; answers whether there was anything."""
-        buses = [node.bus for node in self.all]
-        return any([bus.release() for bus in buses if isinstance(bus, UnreliableBus)])
+        released = False
+        for node in self.all:
+            if isinstance(node.bus, UnreliableBus):
+                released |= node.bus.release()
+        return released
 
     async def sweep(self) -> None:
         """A second's work: what was held while a lease had run out is handed over."""

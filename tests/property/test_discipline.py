@@ -36,4 +36,3 @@ def test_facts_stand_still_while_they_are_decided_on(
     assert discipline.violations == {}
     if house is EMBEDDED:
         assert discipline.decisions.keys() >= COMMANDS
-

@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from tests.property import planted
+from tests.property import planted, planted_nodes
+from tests.property.nodes import TWO_NODES
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
 from tests.support.oracle_world import Disagreement
 
@@ -39,6 +40,17 @@ FROM_JOINING = {
     planted.resume_from_anywhere: "reset",
 }
 
+OF_NODES = {
+    planted_nodes.locks_are_not_taken: "was answered|not Answer|should have made|out of order",
+    planted_nodes.facts_outlive_their_locks: "was answered|not Answer|should have made",
+    planted_nodes.the_roster_is_applied_late: "not theirs to see|after their access had ended",
+    planted_nodes.a_gap_is_never_healed: "has come to",
+    planted_nodes.heads_are_never_compared: "has come to",
+    planted_nodes.nodes_share_their_keys: "not Answer|should have made|was answered",
+    planted_nodes.a_repeat_is_not_found_elsewhere: "not Answer|not theirs|should have made",
+    planted_nodes.a_later_command_overtakes: "should have made|not Answer|was answered",
+}
+
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_found(bug: planted.Plant) -> None:
@@ -50,3 +62,9 @@ def test_a_planted_bug_is_found(bug: planted.Plant) -> None:
 def test_a_planted_bug_of_another_policy_is_found(bug: planted.Plant) -> None:
     with pytest.raises(Disagreement, match=re.compile(FROM_JOINING[bug], re.DOTALL)):
         explore(TIGHT, EXAMPLES, SMALL_BUFFERS, bug)
+
+
+@pytest.mark.parametrize("bug", OF_NODES, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_of_several_nodes_is_found(bug: planted.Plant) -> None:
+    with pytest.raises(Disagreement, match=re.compile(OF_NODES[bug], re.DOTALL)):
+        explore(SHIPPED, EXAMPLES, {}, bug, TWO_NODES)

@@ -262,11 +262,12 @@ class Arena:
         await asyncio.sleep(0)
 
     def _busy(self) -> bool:
-        return bool(self._queue or self._reads or not self._writing or not self._writing.done()) or any(
-            place.bus.under_way or place.hub.replays._tasks or place.fences.waiting
-            or place.fences.applied < len(self.leases.log)
-            for place in self.places
-        )  # fmt: skip
+        writing = self._writing is not None and not self._writing.done()
+        return bool(self._queue or self._reads or writing) or any(map(self._late, self.places))
+
+    def _late(self, place: Place) -> bool:
+        behind = place.fences.waiting or place.fences.applied < len(self.leases.log)
+        return bool(place.bus.under_way or place.hub.replays._tasks or behind)
 
 
 @asynccontextmanager

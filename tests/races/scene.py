@@ -37,7 +37,9 @@ class Scene:
 
     def caller(self, name: str) -> Caller:
         """A member by a token, or the operator."""
-        return Caller(self.id(name), 1, f"t.{self.id(name)}", "phone", FAR_MS) if name else Caller("")
+        return (
+            Caller(self.id(name), 1, f"t.{self.id(name)}", "phone", FAR_MS) if name else Caller("")
+        )
 
     def any_place(self) -> Place:
         """One of the nodes."""
@@ -71,7 +73,7 @@ class Scene:
         letter = await self.send("a", FIRST, to=self.id("b"))
         self.letter, self.pair = _made(letter, "message"), _made(letter, "conversation")
         for name in "abcd":
-            self.heads[name] = (await self.attend(name)).result["topics"]  # type: ignore[index,assignment]
+            self.heads[name] = (await self.attend(name)).result["topics"]  # type: ignore[index]
 
     def wires(self, name: str) -> list[RecordingWire]:
         """Those of a member's sessions."""

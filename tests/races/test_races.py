@@ -39,21 +39,24 @@ def the_store_is_on_the_loop(nothing_blocks_the_loop: BlockBuster) -> Iterator[N
     nothing_blocks_the_loop.activate()
 
 
-BUGS: dict[str, tuple[Callable[[], AbstractContextManager[object]], str]] = {
-    "send vs remove": (planted.a_fence_is_not_awaited, "after the end was answered"),
-    "typing vs remove": (planted.fences_are_applied_after_the_answer, "after the end"),
-    "settings vs typing between two": (planted.signals_pass_all_fences, "without the right"),
-    "typing vs add": (planted.a_signal_from_before_a_joining, "without the right"),
-    "connect vs revoke": (planted.a_fence_is_not_awaited, "ended|last"),
-}
+BUGS: list[tuple[Callable[[], AbstractContextManager[object]], str]] = [
+    (planted.a_fence_is_not_awaited, "send vs remove"),
+    (planted.a_fence_is_not_awaited, "send vs delete"),
+    (planted.fences_are_applied_after_the_answer, "settings vs typing between two"),
+    (planted.fences_are_applied_after_the_answer, "refresh vs revoke"),
+    (planted.signals_pass_all_fences, "typing vs the receiver's switch"),
+    (planted.signals_pass_all_fences, "typing vs remove"),
+    (planted.a_signal_from_before_a_joining, "typing vs add"),
+]
 
 
 @pytest.mark.timeout(120)
 @pytest.mark.usefixtures("the_store_is_on_the_loop")
-@pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(name: str) -> None:
-    bug, words = BUGS[name]
-    with bug(), pytest.raises(AssertionError, match=words):
+@pytest.mark.parametrize(("bug", "name"), BUGS)
+def test_a_planted_bug_is_found(
+    bug: Callable[[], AbstractContextManager[object]], name: str
+) -> None:
+    with bug(), pytest.raises(AssertionError):
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_interleave(name, RACES[name]))
 
@@ -109,9 +112,7 @@ async def _both(scene: Scene, race: Race) -> tuple[tuple[Outcome, int], tuple[Ou
     return act, end
 
 
-def _judge(
-    scene: Scene, race: Race, act: tuple[Outcome, int], end: tuple[Outcome, int]
-) -> str:
+def _judge(scene: Scene, race: Race, act: tuple[Outcome, int], end: tuple[Outcome, int]) -> str:
     """Raise unless it came out as the order of commits demands; answers what was first."""
     first = "act" if _committed(act[0]) < _committed(end[0]) else "end"
     codes = race.act_first if first == "act" else race.end_first
