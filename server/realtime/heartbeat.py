@@ -89,10 +89,10 @@ class Heartbeat:
         for connection in late:
             self._connecting.pop(connection, None)
             connection.end(*NOT_CONNECTED)
+        self._expire(self._now_ms())  # before pings: who is told why need not fall silent
         self._second = (self._second + 1) % PING_S
         for connection in list(self._buckets[self._second]):
             self._ping(connection, now)
-        self._expire(self._now_ms())
 
     def _expire(self, now_ms: int) -> None:
         last, self._looked_at = self._looked_at, max(self._looked_at, now_ms // 1000)

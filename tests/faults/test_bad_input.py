@@ -346,6 +346,7 @@ async def test_what_is_half_open_is_waited_for_and_nobody_else_notices(site: Sit
     await site.talk()
 
 
+@pytest.mark.timeout(90)
 async def test_all_of_it_at_once_again_and_again_leaves_memory_where_it_was(site: Site) -> None:
     room = asyncio.Semaphore(AT_ONCE)
 
