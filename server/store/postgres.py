@@ -279,6 +279,8 @@ class PostgresStore:
                     self.commits.forget()
                     unknown = Outcome(error=UnknownOutcome())
                     decided.outcomes = [(waiting, unknown) for waiting, _ in decided.outcomes]
+                    # Not back into the pool: its transaction may still be open.
+                    await connection.invalidate()
         except Exception:
             if decided is None:
                 raise
