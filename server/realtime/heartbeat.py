@@ -16,6 +16,7 @@ from server.realtime.audience import PING_S
 from server.realtime.session import Session
 
 CONNECT_S = 10
+NOT_ANSWERED = (4004, "the store does not answer: reconnect and resume")
 NOT_CONNECTED = (4502, "not connected in time")
 EXPIRED = (4005, "token expired")
 
@@ -25,6 +26,8 @@ class Beating(Protocol):
 
     session: Session | None
     wire: Wire
+
+    asked: bool  # with a valid token: if that is not answered, it is not the client's fault
 
     @property
     def connected(self) -> bool:
@@ -88,7 +91,7 @@ class Heartbeat:
             late.append(connection)
         for connection in late:
             self._connecting.pop(connection, None)
-            connection.end(*NOT_CONNECTED)
+            connection.end(*(NOT_ANSWERED if connection.asked else NOT_CONNECTED))
         self._expire(self._now_ms())  # before pings: who is told why need not fall silent
         self._second = (self._second + 1) % PING_S
         for connection in list(self._buckets[self._second]):

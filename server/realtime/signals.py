@@ -104,7 +104,7 @@ class Signals:
             self._typing.pop(key, None)
             return False
         now = self._hub.now_ms()
-        if now - self._typing.get(key, 0) < self._policy.typing_renew_ms:
+        if 0 <= now - self._typing.get(key, 0) < self._policy.typing_renew_ms:
             return True
         if len(self._typing) > FENCED:
             self._typing.clear()

@@ -58,7 +58,8 @@ class Connection:
     """One client. Everything happens on the loop's thread."""
 
     __slots__ = ("__weakref__", "_caller", "_gateway", "_limited", "_protocol", "_queue",
-                 "_reading", "_resuming", "_writes", "closed", "session", "wire")  # fmt: skip
+                 "_reading", "_resuming", "_writes", "asked", "closed", "session",
+                 "wire")  # fmt: skip
 
     def __init__(self, gateway: Gateway, wire: Wire, subprotocol: str) -> None:
         self._gateway = gateway
@@ -71,6 +72,7 @@ class Connection:
         self._limited = 0
         self._resuming: Resuming | None = None
         self.session: Session | None = None
+        self.asked = False
         self.closed = False
 
     # From the wire
@@ -281,7 +283,7 @@ class Connection:
         except CommandError as refusal:
             self._not_connected(request, refusal)
             return
-        self._caller = caller
+        self._caller, self.asked = caller, True
         audience = gateway.hub.audience(caller.member)
         now = gateway.heartbeat.now()
         session = Session(

@@ -206,8 +206,8 @@ def resume_from_anywhere() -> AbstractContextManager[object]:
     """A newcomer goes on from before they joined, as if there had been nothing to read anew."""
     read = members._open
 
-    def from_the_start(me: Any, resume: dict[str, int], work: Any) -> dict[str, int]:
-        heads = read(me, resume, work)
+    def from_the_start(me: Any, resume: dict[str, int], work: Any, *more: Any) -> dict[str, int]:
+        heads = read(me, resume, work, *more)
         work.opened = replace(work.opened, since=dict.fromkeys(heads, 0))
         return heads
 

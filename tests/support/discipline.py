@@ -234,8 +234,8 @@ class _Before:
 
 
 _OF_A_MEMBER = {
-    Member, facts.Memberships, facts.Devices, facts.Sessions, rows.Creation, rows.DeviceToken,
-    rows.Refusal,
+    Member, facts.Memberships, facts.Devices, facts.Sessions, facts.Tokens, rows.Creation,
+    rows.DeviceToken, rows.Refusal,
 }  # fmt: skip
 # The fence log has a lock of its own; a name's topic is its member's, looked at where it is made.
 _FREE = {facts.FenceHead, rows.Fence, facts.Named}
