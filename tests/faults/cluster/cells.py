@@ -223,11 +223,14 @@ async def _judged(work: Workload, settle_s: float) -> list[str]:
     """Wait until everything is quiet and everybody has everything, then check."""
     for actor in work.actors:
         actor.hear_again()
-        if actor.behind:  # it was removed before it had what was still its own: it asks for that
-            actor.cut()
     async with asyncio.timeout(settle_s):
         found = await audit.audit(work)
     end = time.monotonic() + settle_s
+    asked: set[tuple[str, int]] = set()
     while checker.complete(work, found) and time.monotonic() < end:
+        for actor in work.actors:  # who was removed before having all that is theirs asks for it
+            if actor.behind and (actor.name, actor.lives) not in asked:
+                asked.add((actor.name, actor.lives))
+                actor.cut()
         await asyncio.sleep(0.05)
     return checker.check(work, found)
