@@ -111,11 +111,12 @@ class Hub:
         session.audience.know(opened.receipts, opened.fence)
         self._touch(session.audience)
         session.opened_pos = opened.topics[f"member:{opened.member}"]
-        for topic, head in opened.topics.items():
-            self._attach(session, topic, (resume or {}).get(topic, head), head)
+        # What is over comes first: the member's own log, read behind it, tells that it is.
         for topic, last in opened.past.items():
             if resume and topic in resume:
                 self.replays.past(session, topic, resume[topic], last)
+        for topic, head in opened.topics.items():
+            self._attach(session, topic, (resume or {}).get(topic, head), head)
 
     def leave(self, session: Session) -> None:
         """The session's connection is gone."""

@@ -334,13 +334,15 @@ class PostgresStore:
 @asynccontextmanager
 async def watched(engine: AsyncEngine, dead_s: float = DEAD_S) -> AsyncIterator[AsyncConnection]:
     """A connection for one transaction, dropped when the link says nothing for too long."""
-    async with engine.connect() as connection:
-        link = (await connection.get_raw_connection()).driver_connection
-        assert link is not None
-        watch = asyncio.get_running_loop().call_later(dead_s, link.terminate)
-        try:
+    watch: asyncio.TimerHandle | None = None
+    try:
+        async with engine.connect() as connection:
+            link = (await connection.get_raw_connection()).driver_connection
+            assert link is not None
+            watch = asyncio.get_running_loop().call_later(dead_s, link.terminate)
             yield connection
-        finally:
+    finally:  # only now: giving the connection back says ROLLBACK, which waits as well
+        if watch is not None:
             watch.cancel()
 
 
