@@ -191,7 +191,7 @@ class Node:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(1)
-            for step in (self.heartbeat.beat, self.hub.sweep):
+            for step in (self.heartbeat.beat, self.hub.outflow.sweep):
                 try:
                     step()
                 except Exception:

@@ -22,7 +22,7 @@ class Malformed(ValueError):
     """What came in is no map of this encoding; the text says why, for a person."""
 
 
-class Codec(msgspec.Struct, frozen=True):
+class Codec(msgspec.Struct, frozen=True, eq=False):
     """One encoding: `subprotocol` names it in the handshake, `media_type` over HTTP."""
 
     subprotocol: str

@@ -1,12 +1,57 @@
-"""One event as bytes: framed once per encoding, whoever and however many get it."""
+"""Events as bytes: framed once per encoding, whoever and however many get them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from server.commands.outcome import Event
 from server.protocol.codec import Codec
-from server.realtime.session import Item
+
+WRITE_BYTES = 65_536  # handed to the transport at a time: beyond that it is out of reach
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A frame that is due, and why: shared by all sessions of an encoding that get it."""
+
+    frame: bytes
+    topic: str = ""  # "" for an answer
+    signal: bool = False
+
+
+class Run:
+    """The events of a topic within one tick, in one encoding: one item for all who get them all.
+
+    It grows until it is sealed, so it is due only to sessions that were in the audience all the
+    time: whoever changes the audience begins a new one. `frame` is for reading once it is sealed.
+    """
+
+    __slots__ = ("_more", "_size", "frame", "topic")
+    signal = False
+
+    def __init__(self, topic: str, frame: bytes) -> None:
+        self.topic = topic
+        self.frame = frame
+        self._more: list[bytes] | None = None
+        self._size = len(frame)
+
+    def add(self, frame: bytes) -> bool:
+        """Put a frame behind the others; answers whether another one fits into a write."""
+        if self._more is None:
+            self._more = [self.frame]
+        self._more.append(frame)
+        self._size += len(frame)
+        return self._size < WRITE_BYTES
+
+    def seal(self) -> None:
+        """Nothing more is added."""
+        if self._more is not None:
+            self.frame = b"".join(self._more)
+            self._more = None
+
+
+Due = Item | Run
 
 
 class Frames:

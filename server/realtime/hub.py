@@ -19,18 +19,18 @@ from server.domain.policy import Policy
 from server.realtime.attendance import Attending, NoAttendance
 from server.realtime.audience import Audience
 from server.realtime.bus import Bus
-from server.realtime.fences import Fencing, NoFences
-from server.realtime.framing import Frames, event_map
+from server.realtime.fences import Fencing
+from server.realtime.framing import Item
 from server.realtime.messages import decode, encode
+from server.realtime.outflow import Outflow
 from server.realtime.replays import POSITION_LOST, Replays
-from server.realtime.session import Attachment, Item, Overflow, Session
+from server.realtime.session import Attachment, Session
 from server.realtime.signals import Signals
 from server.realtime.topics import LiveTopic
 
 TOO_SLOW = (4008, "too slow: reconnect and resume")
 REVOKED = (4508, "revoked")
 TOO_MANY = (4504, "too many sessions")
-LEASE_EVERY = 64  # sessions handed over between two looks at the lease
 FENCES = "fences"  # the channel on which nodes tell each other that there is one
 _REMEMBERED = 100_000  # members whose last activity is known without a session of theirs
 
@@ -57,7 +57,6 @@ class Hub:
         loop: asyncio.AbstractEventLoop | None = None,
         now_ms: Callable[[], int],
     ) -> None:
-        self.fences: Fencing = NoFences()
         self.attendance: Attending = NoAttendance()
         self.audiences: dict[str, Audience] = {}
         self.topics: dict[str, LiveTopic] = {}
@@ -65,13 +64,20 @@ class Hub:
         self.bus = bus
         self._name = secrets.token_urlsafe(9)
         self._policy = policy
-        self._loop = loop or asyncio.get_running_loop()
+        self.outflow = Outflow(policy, loop or asyncio.get_running_loop(), self._end_slow)
         self.now_ms = now_ms
-        self._due: list[Session] = []
-        self._held: set[Session] = set()
         self.replays = Replays(self)
         self.signals = Signals(self, policy)
         bus.listen(self)
+
+    @property
+    def fences(self) -> Fencing:
+        """This node's lease, and the ends of access it has applied."""
+        return self.outflow.fences
+
+    @fences.setter
+    def fences(self, fences: Fencing) -> None:
+        self.outflow.fences = fences
 
     # Sessions
 
@@ -125,7 +131,7 @@ class Hub:
         session.drop_all()
         for topic in list(session.topics):
             self._detach(session, topic)
-        self._held.discard(session)
+        self.outflow.forget(session)
         if audience.sessions.pop(session.id, None) is not None:
             if was_open:
                 self._touch(audience)
@@ -141,7 +147,7 @@ class Hub:
     def give(self, session: Session, frame: bytes) -> None:
         """Give a session an answer of its own, unless it has ended."""
         if not session.ended:
-            self.push(session, Item(frame))
+            self.outflow.push(session, Item(frame))
 
     def _attach(self, session: Session, topic: str, pos: int, head: int) -> None:
         """Attach a session whose rights are of this moment: `head` is the topic's, in the order
@@ -150,7 +156,7 @@ class Hub:
         if live is None:
             return
         if pos == live.pos >= head:
-            live.sessions.add(session)
+            live.admit(session)
         else:  # also where this node is behind: what was missed is read as it is by now
             self.replays.resume(session, live)
 
@@ -172,7 +178,7 @@ class Hub:
         if pos < live.pos:
             return False
         if pos == live.pos:
-            live.sessions.add(session)
+            live.admit(session)
         else:
             live.waiting[session] = pos
             self.replays.heal(live)
@@ -244,9 +250,7 @@ class Hub:
     def _deliver(self, live: LiveTopic, event: Event, *, late: bool) -> None:
         for member in event.ended:
             self._lose(member, live.name, event.pos)
-        frames = Frames(event.topic, event_map(event))
-        for session in live.sessions:
-            self.push(session, frames.item(session.codec))
+        self.outflow.push_to_all(live, event)
         self.counters.delivered += len(live.sessions)
         if event.name in ("conversation.joined", "conversation.left"):
             for session in list(live.sessions):
@@ -263,7 +267,7 @@ class Hub:
             topic, pos = event.data["topic"], event.data["pos"]
             live = self._hold(session, topic, pos, pos)
             if live is not None and not late and live.pos == pos:
-                live.sessions.add(session)
+                live.admit(session)
             elif live is not None:
                 self.replays.resume(session, live)
         elif event.name == "conversation.left":
@@ -295,8 +299,7 @@ class Hub:
 
     def _end(self, ending: Ending) -> None:
         self.signals.fence(ending)
-        for session in (*self._due, *self._held):
-            session.drop_signals()
+        self.outflow.drop_signals()
         audience = self.audiences.get(ending.member)
         if audience is None:
             return
@@ -324,76 +327,11 @@ class Hub:
         self.leave(session)
         session.wire.close(code, reason)
 
-    # Writing
-
-    def push(self, session: Session, item: Item) -> None:
-        """This is due to a session: it leaves at the end of the loop's tick."""
-        session.pending.append(item)
-        if not session.due:
-            session.due = True
-            if not self._due:
-                self._loop.call_soon(self._flush)
-            self._due.append(session)
-
-    def push_event(self, session: Session, event: Event) -> None:
-        """Give one session one event, as part of what it missed, unless it has ended."""
-        if not session.ended:
-            self.push(session, Frames(event.topic, event_map(event)).item(session.codec))
-
-    def _flush(self) -> None:
-        due, self._due = self._due, []
-        now = self._loop.time()
-        for start in range(0, len(due), LEASE_EVERY):
-            # Looked at again and again: a process may be frozen in the midst of this.
-            give = self._hand_over if self.fences.valid else self._keep
-            for session in due[start : start + LEASE_EVERY]:
-                session.due = False
-                give(session, now)
-
-    def _keep(self, session: Session, now: float) -> None:
-        """Without a lease nothing is handed over: it waits, within the same bounds."""
-        try:
-            session.hold(now, self._policy)
-        except Overflow:
-            self.counters.too_slow += 1
-            self.end(session, *TOO_SLOW)
-            return
-        self._held.add(session)
-
-    def flush(self, session: Session, now: float) -> None:
-        """Hand a session's frames over as far as its wire takes them."""
-        if self.fences.valid:
-            self._hand_over(session, now)
-        else:
-            self._keep(session, now)
-
-    def _hand_over(self, session: Session, now: float) -> None:
-        try:
-            session.flush(now, self._policy)
-        except Overflow:
-            self.counters.too_slow += 1
-            self.end(session, *TOO_SLOW)
-            return
-        if session.pending:
-            self._held.add(session)
-        else:
-            self._held.discard(session)
-
-    def drained(self, session: Session) -> None:
-        """The session's wire takes more again."""
-        self.flush(session, self._loop.time())
-
-    def sweep(self) -> None:
-        """Once a second: sessions that hold frames too long are ended."""
-        now = self._loop.time()
-        for session in list(self._held):
-            self.flush(session, now)
+    def _end_slow(self, session: Session) -> None:
+        self.counters.too_slow += 1
+        self.end(session, *TOO_SLOW)
 
     @property
     def sessions(self) -> Iterable[Session]:
         """All registered sessions."""
         return (s for audience in self.audiences.values() for s in audience.sessions.values())
-
-    def held_bytes(self) -> int:
-        """Bytes that wait for full wires, over all sessions."""
-        return sum(session.held_bytes for session in self._held)

@@ -145,7 +145,7 @@ class Replays:
                 if session.heavy:  # the rest is read again, as it is by then
                     whole = False
                     break
-                self._hub.push_event(session, event)
+                self._hub.outflow.push_event(session, event)
                 self._hub.follow(session, event)
                 held.pos = event.pos
             if session.topics.get(live.name) is not held:
@@ -171,7 +171,7 @@ class Replays:
                     whole = False
                     break
                 if event.pos <= past.last and not past.over:
-                    self._hub.push_event(session, event)
+                    self._hub.outflow.push_event(session, event)
                 pos = event.pos
             if whole:
                 if page.over or not page.more:

@@ -10,25 +10,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from server.commands.outcome import Caller, Ending
 from server.domain.policy import Policy
 from server.protocol.codec import Codec
 from server.protocol.wire import Wire
+from server.realtime.framing import WRITE_BYTES, Due
 
 if TYPE_CHECKING:
     from server.realtime.audience import Audience
-
-WRITE_BYTES = 65_536  # handed to the transport at a time: beyond that it is out of reach
-
-
-class Item(msgspec.Struct, frozen=True):
-    """A frame that is due, and why: shared by all sessions of an encoding that get it."""
-
-    frame: bytes
-    topic: str = ""  # "" for an answer
-    signal: bool = False
 
 
 class Attachment:
@@ -76,7 +65,7 @@ class Session:
         self.ended = False  # nothing is given to it any more
         self.opened_pos = 0  # the member topic's position that the session was opened at
         self.topics: dict[str, Attachment] = {}
-        self.pending: list[Item] = []
+        self.pending: list[Due] = []
         self.due = False  # already on the hub's list for the end of this tick
         self._bytes = 0
         self._counted = 0
@@ -94,6 +83,15 @@ class Session:
         """
         named = ending.device in ("", self.device)
         return named or self.jti in ending.jtis or self.next_jti in ending.jtis
+
+    def hand_over_one(self) -> bool:
+        """Hand over the only item that is due, if nothing was held before it and the wire takes
+        it; that is nearly always so."""
+        pending = self.pending
+        if len(pending) != 1 or self._blocked_since or self._drained is not None or self.wire.full:
+            return False
+        self.wire.write((pending.pop().frame,))
+        return True
 
     def flush(self, now: float, policy: Policy) -> None:
         """Hand over what is due, or hold it while the wire is full.
@@ -126,6 +124,7 @@ class Session:
             self._blocked_since = now
         if self._bytes > policy.buffer_soft_bytes:
             self.drop_signals()
+            self._recount()
         if self._bytes > policy.buffer_hard_bytes:
             raise Overflow
         if (now - self._blocked_since) * 1000 > policy.buffer_age_ms:
@@ -138,13 +137,12 @@ class Session:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that wait for the wire."""
-        return self._bytes
+        """Bytes that wait for the wire, or will by the end of the tick."""
+        return sum(len(item.frame) for item in self.pending)
 
-    def _keep(self, kept: list[Item]) -> None:
+    def _keep(self, kept: list[Due]) -> None:
         self.pending[:] = kept
         self._bytes = self._counted = 0
-        self._recount()
 
     def drop_signals(self) -> None:
         """Signals go first: what they say is soon untrue anyway."""
@@ -165,8 +163,7 @@ class Session:
     @property
     def heavy(self) -> bool:
         """Whether a write's worth is due already: what was missed is not read on top of it."""
-        self._recount()
-        return self._bytes >= WRITE_BYTES
+        return self.held_bytes >= WRITE_BYTES
 
     async def drained(self) -> None:
         """Wait until everything due has been handed over, or the session has ended."""

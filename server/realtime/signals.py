@@ -60,7 +60,7 @@ class Signals:
             if held is None or held.pos > signal.roster:
                 continue  # said before this session came here, perhaps before its member joined
             if not self._outdated(signal, ("member", audience.member)):
-                hub.push(session, frames.item(session.codec))
+                hub.outflow.push(session, frames.item(session.codec))
                 hub.counters.signals += 1
 
     def retry(self) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from server.commands.outcome import Event
+from server.protocol.codec import Codec
+from server.realtime.framing import Run, event_map
 from server.realtime.session import Session
 
 EARLY = 1_000  # events held for a gap; beyond it they are read from the store instead
@@ -17,12 +19,13 @@ EARLY = 1_000  # events held for a gap; beyond it they are read from the store i
 class LiveTopic:
     """One topic that has sessions on this node; `pos` is the last position delivered."""
 
-    __slots__ = ("early", "followers", "healing", "name", "pos", "sessions", "waiting")
+    __slots__ = ("early", "followers", "healing", "name", "pos", "runs", "sessions", "waiting")
 
     def __init__(self, name: str, pos: int) -> None:
         self.name = name
         self.pos = pos
         self.sessions: set[Session] = set()
+        self.runs: dict[Codec, Run] = {}  # of this tick and this audience
         self.waiting: dict[Session, int] = {}  # ahead of this node, at these positions
         self.early: dict[int, Event] = {}
         self.healing = False
@@ -45,12 +48,35 @@ class LiveTopic:
         for session, pos in list(self.waiting.items()):
             if pos <= self.pos:
                 del self.waiting[session]
-                self.sessions.add(session)
+                self.admit(session)
+
+    def admit(self, session: Session) -> None:
+        """This session is in the audience from the next event on."""
+        self.cut_runs()
+        self.sessions.add(session)
 
     def drop(self, session: Session) -> None:
         """This session is no longer in the audience."""
+        self.cut_runs()
         self.sessions.discard(session)
         self.waiting.pop(session, None)
+
+    def add_to_runs(self, event: Event) -> bool:
+        """Put an event behind those of this tick; False if there are none that it may follow."""
+        if not self.runs:
+            return False
+        body, fits = event_map(event), True
+        for codec, run in self.runs.items():
+            fits = run.add(codec.frame(body)) and fits
+        if not fits:
+            self.cut_runs()
+        return True
+
+    def cut_runs(self) -> None:
+        """What comes next is an item of its own."""
+        for run in self.runs.values():
+            run.seal()
+        self.runs.clear()
 
     @property
     def deserted(self) -> bool:

@@ -51,7 +51,7 @@ class _HubCollector(Collector):
         gauges = {
             "sessions": ("Open sessions.", sum(1 for _ in hub.sessions)),
             "topics": ("Topics with sessions on this node.", len(hub.topics)),
-            "held_bytes": ("Bytes waiting for sockets that are full.", hub.held_bytes()),
+            "held_bytes": ("Bytes waiting for sockets that are full.", hub.outflow.held_bytes()),
             "commands_waiting": ("Commands waiting for the store.", self._waiting()),
         }
         for name, (words, value) in gauges.items():

@@ -95,7 +95,7 @@ class Connection:
     def drained(self) -> None:
         """The wire takes more again."""
         if self.session is not None:
-            self._gateway.hub.drained(self.session)
+            self._gateway.hub.outflow.drained(self.session)
 
     def lost(self) -> None:
         """The connection is gone."""

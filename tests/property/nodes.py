@@ -140,7 +140,7 @@ class Nodes:
         for node in self.all:
             while not node.hub.fences.valid:
                 await asyncio.sleep(0.001)
-            node.hub.sweep()
+            node.hub.outflow.sweep()
 
     async def compare_heads(self) -> None:
         """Have every node look for what it was never told."""

@@ -94,7 +94,7 @@ def signals_pass_all_fences() -> AbstractContextManager[object]:
         frames = Frames(signal.topic, told, signal=True)
         for session in live.sessions if live is not None else ():
             if session.audience.receipts and session.audience.member != signal.sender:
-                hub.push(session, frames.item(session.codec))
+                hub.outflow.push(session, frames.item(session.codec))
 
     return patch.object(Signals, "receive", to_all)
 

@@ -149,7 +149,7 @@ async def test_several_topics_wait_for_one_wire_and_all_go_on(tmp_path: Path) ->
         for _ in range(20):
             await asyncio.sleep(0)
         listener(bob).full = False
-        made.here.drained(bob)
+        made.here.outflow.drained(bob)
         await made.quiet()
         await made.send("ada", conversation=place)
         await made.send("ada", to="bob")
@@ -293,7 +293,7 @@ async def test_a_signal_that_waits_is_dropped_by_any_end_of_access(tmp_path: Pat
         await made.run("ada", "typing.start", conversation=place)
         await made.run("ada", "settings.set", receipts=False)
         listener(bob).full = False
-        made.here.drained(bob)
+        made.here.outflow.drained(bob)
         assert listener(bob).signals() == []
         assert listener(bob).positions(topic) == [1]
 
@@ -314,4 +314,4 @@ async def test_a_wire_that_never_drains_is_ended_to_come_back(tmp_path: Path) ->
         assert listener(bob).given == []
         assert made.here.counters.too_slow == 1
         assert listener(cyd).positions(topic) == [1, 2, 3, 4]
-        assert made.here.held_bytes() == 0
+        assert made.here.outflow.held_bytes() == 0

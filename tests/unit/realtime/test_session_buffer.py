@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from server.domain.policy import DEFAULT
 from server.protocol.codec import JSON
 from server.realtime.audience import Audience
-from server.realtime.session import WRITE_BYTES, Attachment, Item, Overflow, Session
+from server.realtime.framing import WRITE_BYTES, Item
+from server.realtime.session import Attachment, Overflow, Session
 
 POLICY = replace(DEFAULT, buffer_soft_bytes=100, buffer_hard_bytes=200, buffer_age_ms=5_000)
 
