@@ -252,11 +252,6 @@ def another_hold_is_as_good() -> AbstractContextManager[object]:
     return patch.object(Replays, "_resume", by_name)
 
 
-def the_past_is_told_behind_the_present() -> AbstractContextManager[object]:
-    """Who has a topic again is still told what they missed of it before."""
-    return patch.object(Replays, "go_on", lambda *_args: None)
-
-
 def private_reading_is_shown() -> AbstractContextManager[object]:
     """Others see how far somebody read while their receipts were off."""
     command = table.MEMBER["receipt.read"]

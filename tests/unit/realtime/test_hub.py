@@ -298,6 +298,25 @@ async def test_a_signal_that_waits_is_dropped_by_any_end_of_access(tmp_path: Pat
         assert listener(bob).positions(topic) == [1]
 
 
+async def test_what_was_missed_is_not_told_behind_a_return(tmp_path: Path) -> None:
+    """Who comes back while what they missed is being read goes on from where they came back."""
+    async with rig(tmp_path) as made:
+        place, topic = await three_in(made)
+        for _ in range(3):
+            await made.send("ada", conversation=place)
+        await made.run("ada", "conversation.remove", conversation=place, member="bob")
+        made.gate.clear()
+        own = (await made.attend(made.here, "bob")).opened_pos
+        bob = await made.attend(made.here, "bob", {"member:bob": own, topic: 1})
+        await made.run("ada", "conversation.add", conversation=place, member="bob")
+        made.gate.set()
+        await made.quiet()
+        sent = await made.send("ada", conversation=place)
+        await made.quiet()
+        assert listener(bob).positions("member:bob") != []
+        assert listener(bob).positions(topic) == [sent["seq"] + 2]  # behind two of the roster
+
+
 # --- room ------------------------------------------------------------------------------------
 
 
