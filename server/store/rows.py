@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -119,50 +118,62 @@ def _arrays(kind: type[Row], idents: Sequence[Any]) -> dict[str, list[Any]]:
 
 def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
     """Store the present versions of these rows in one statement."""
-    if _is_shared(connection):
-        _write_arrays(connection, kind, rows)
-    else:
-        connection.execute(_upsert(kind), [msgspec.structs.asdict(row) for row in rows])
+    shared = _is_shared(connection)
+    statement, ways = (_upsert_arrays if shared else _upsert_each)(kind, connection.dialect)
+    values = [msgspec.structs.astuple(row) for row in rows]
+    if shared:
+        # One array a column: a batch costs a few values and not one a field of each row.
+        columns_ = zip(*values, strict=True)
+        arrays = tuple(
+            list(column_) if way is None else [way(value) for value in column_]
+            for column_, way in zip(columns_, ways, strict=True)
+        )
+        connection.exec_driver_sql(statement, arrays)
+        return
+    if any(ways):
+        values = [
+            tuple(
+                value if way is None else way(value) for value, way in zip(row, ways, strict=True)
+            )
+            for row in values
+        ]
+    connection.exec_driver_sql(statement, values)
+
+
+def _ways(kind: type[Row], dialect: Dialect) -> list[Any]:
+    """What each field's value goes through on its way into the database; None for nothing."""
+    table = TABLES[kind]
+    types = [table.c[name].type for name in kind.__struct_fields__]
+    return [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
+
+
+def _upsert(kind: type[Row], source: str) -> str:
+    rest = [
+        f'"{name}" = excluded."{name}"'
+        for name in kind.__struct_fields__
+        if name not in kind.identity
+    ]
+    then = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
+    quoted = ", ".join(f'"{name}"' for name in kind.__struct_fields__)
+    identity = ", ".join(f'"{name}"' for name in kind.identity)
+    return (
+        f'INSERT INTO "{TABLES[kind].name}" ({quoted}) {source} ON CONFLICT ({identity}) DO {then}'
+    )
 
 
 @cache
-def _upsert(kind: type[Row]) -> Executable:
-    insert = sqlite.insert(TABLES[kind])
-    rest = [name for name in kind.__struct_fields__ if name not in kind.identity]
-    if not rest:
-        return insert.on_conflict_do_nothing()
-    return insert.on_conflict_do_update(
-        index_elements=list(kind.identity), set_={name: insert.excluded[name] for name in rest}
-    )
-
-
-def _write_arrays(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
-    """One array a column, so that a batch costs a few values and not one a field of each row."""
-    statement, ways = _upsert_arrays(kind, connection.dialect)
-    parts = zip(*(msgspec.structs.astuple(row) for row in rows), strict=True)
-    arrays = tuple(
-        list(part) if way is None else [way(value) for value in part]
-        for part, way in zip(parts, ways, strict=True)
-    )
-    connection.exec_driver_sql(statement, arrays)
+def _upsert_each(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
+    marks = ", ".join("?" for _ in kind.__struct_fields__)
+    return _upsert(kind, f"VALUES ({marks})"), _ways(kind, dialect)
 
 
 @cache
 def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
-    table, names = TABLES[kind], kind.__struct_fields__
-    types = [table.c[name].type for name in names]
+    types = [TABLES[kind].c[name].type for name in kind.__struct_fields__]
     arrays = ", ".join(
         f"${place}::{type_.compile(dialect)}[]" for place, type_ in enumerate(types, 1)
     )
-    rest = [f'"{name}" = excluded."{name}"' for name in names if name not in kind.identity]
-    then = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
-    quoted = ", ".join(f'"{name}"' for name in names)
-    identity = ", ".join(f'"{name}"' for name in kind.identity)
-    statement = (
-        f'INSERT INTO "{table.name}" ({quoted}) SELECT * FROM unnest({arrays})'  # noqa: S608
-        f" ON CONFLICT ({identity}) DO {then}"
-    )
-    return statement, [type_.dialect_impl(dialect).bind_processor(dialect) for type_ in types]
+    return _upsert(kind, f"SELECT * FROM unnest({arrays})"), _ways(kind, dialect)
 
 
 def purge(connection: Connection, now_ms: int) -> None:

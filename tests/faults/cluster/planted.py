@@ -176,9 +176,7 @@ def roster_after_delivery() -> None:
     def too_late(self: Any, live: Any, event: Any, *, late: bool) -> None:
         deliver(self, live, replace(event, ended=()), late=late)
         for member in event.ended:
-            asyncio.get_running_loop().call_later(
-                0.05, self._lose, member, live.name, event.pos
-            )
+            asyncio.get_running_loop().call_later(0.05, self._lose, member, live.name, event.pos)
 
     def without_removals(self: Any, ending: Any) -> None:
         if ending.kind != "removed":
@@ -186,7 +184,9 @@ def roster_after_delivery() -> None:
 
     def followed(self: Any, session: Any, event: Any, *, late: bool = True) -> None:
         wait_s = 0.05 if event.name == "conversation.left" else 0.0
-        asyncio.get_running_loop().call_later(wait_s, lambda: follow(self, session, event, late=late))
+        asyncio.get_running_loop().call_later(
+            wait_s, lambda: follow(self, session, event, late=late)
+        )
 
     Hub._deliver = too_late  # type: ignore[method-assign]
     Hub.follow = followed  # type: ignore[method-assign]

@@ -1,0 +1,1 @@
+"""Measurements against budgets: `make bench`. Nothing here is a test."""
