@@ -173,7 +173,8 @@ def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
     arrays = ", ".join(
         f"${place}::{type_.compile(dialect)}[]" for place, type_ in enumerate(types, 1)
     )
-    return _upsert(kind, f"SELECT * FROM unnest({arrays})"), _ways(kind, dialect)
+    rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - types of ours
+    return _upsert(kind, rows), _ways(kind, dialect)
 
 
 def purge(connection: Connection, now_ms: int) -> None:

@@ -78,7 +78,7 @@ def fan_out(
                     rounds=rounds,
                     window=window,
                     each=rounds,
-                )  # fmt: skip
+                )
             )
         found = figures.compared(figures.interleaved(turns, measures, say))
     return {**found, "frame_bytes": size, "rounds": rounds, "unit": "deliveries a second"}
