@@ -164,7 +164,7 @@ class Hub:
         """Give a session a hold on a topic, and the node the topic; None if it has one."""
         if topic in session.topics or session.ended:
             return None
-        session.topics[topic] = Attachment(pos)
+        session.topics[topic] = Attachment(pos, head)
         self.replays.go_on(session, topic)
         live = self.topics.get(topic)
         if live is None:
@@ -281,7 +281,7 @@ class Hub:
 
     def _lose_one(self, session: Session, topic: str, pos: int) -> None:
         held = session.topics.get(topic)
-        if held is not None and held.pos < pos:  # else they have come back since
+        if held is not None and held.known < pos:  # else they have come back since
             self._detach(session, topic)
 
     # Ends of access

@@ -195,7 +195,8 @@ class Replays:
                 page: Page = await self._ask(log_pages.whole(live.name, live.pos))
                 for event in page.events:
                     self._hub.receive(event)
-                more = page.more
+                # What came too early meanwhile waits for more than was there to be read.
+                more = page.more or bool(page.events and live.early)
         except Exception:
             log.warning("a topic is not healed yet", exc_info=True)
             self._unhealed.add(live.name)

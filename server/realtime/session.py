@@ -24,14 +24,22 @@ class Attachment:
     """A session's hold on one topic, from being attached until it is detached.
 
     `pos` is the position up to which the session has what is its own, while it is on its way
-    into the audience. Another attachment to the same topic is another object, so whoever waited
-    in between can tell that theirs has ended.
+    into the audience; `since` is the topic's head when the right to it was read. Another attachment
+    to the same topic is another object, so whoever waited in between can tell that theirs has
+    ended.
     """
 
-    __slots__ = ("pos",)
+    __slots__ = ("pos", "since")
 
-    def __init__(self, pos: int) -> None:
+    def __init__(self, pos: int, since: int) -> None:
         self.pos = pos
+        self.since = since
+
+    @property
+    def known(self) -> int:
+        """What happened up to here to this hold's member was known when it was given or kept: an
+        end that comes to light later is one that they have come back from."""
+        return max(self.pos, self.since)
 
 
 class Overflow(Exception):

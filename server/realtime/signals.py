@@ -57,7 +57,7 @@ class Signals:
             if not audience.receipts or audience.member == signal.sender:
                 continue
             held = session.topics.get(live.name)
-            if held is None or held.pos > signal.roster:
+            if held is None or held.known > signal.roster:
                 continue  # said before this session came here, perhaps before its member joined
             if not self._outdated(signal, ("member", audience.member)):
                 hub.outflow.push(session, frames.item(session.codec))

@@ -93,6 +93,7 @@ async def test_heads_are_compared_with_a_margin_only(tmp_path: Path) -> None:
     async with rig(tmp_path) as made:
         place, topic = await three_in(made)
         far = await made.attend(made.there, "bob")
+        await made.quiet()
         made.bus.fates = ["lose"]
         await made.send("ada", conversation=place)
         made.now_ms += 60_000
@@ -296,6 +297,25 @@ async def test_a_signal_that_waits_is_dropped_by_any_end_of_access(tmp_path: Pat
         made.here.outflow.drained(bob)
         assert listener(bob).signals() == []
         assert listener(bob).positions(topic) == [1]
+
+
+async def test_an_end_that_comes_to_light_late_does_not_end_a_return(tmp_path: Path) -> None:
+    """Who has come back before this node hears of their removal keeps what they hold by now."""
+    async with rig(tmp_path) as made:
+        place, topic = await three_in(made)
+        await made.attend(made.there, "cyd")
+        made.bus.fates = ["later"] * 4
+        await made.run("ada", "conversation.remove", conversation=place, member="bob")
+        await made.run("ada", "conversation.add", conversation=place, member="bob")
+        made.gate.clear()
+        bob = await made.attend(made.there, "bob", {"member:bob": 0, topic: 0})
+        made.bus.release()
+        made.bus.fates = []
+        made.gate.set()
+        await made.quiet()
+        await made.send("ada", conversation=place)
+        await made.quiet()
+        assert listener(bob).positions(topic) == [1, 2, 3]
 
 
 async def test_what_was_missed_is_not_told_behind_a_return(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def opened(room: int = 1 << 30) -> tuple[Session, Wire]:
     session = Session("s", wire, JSON, Audience("ada"), "phone", 0.0)
     session.live = True
     for topic in ("member:ada", "conversation:x"):
-        session.topics[topic] = Attachment(0)
+        session.topics[topic] = Attachment(0, 0)
     return session, wire
 
 
