@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import NewType
@@ -17,6 +18,7 @@ from typing import NewType
 MemberId = NewType("MemberId", str)
 MEMBER_ID = r"^[A-Za-z0-9_.-]{1,64}$(?!\n)"  # `$` alone would let a last line end pass
 _MEMBER_ID = re.compile(MEMBER_ID)
+_REMEMBERED = 16_384
 _LENGTH = 22  # base64url of 16 bytes, unpadded
 
 
@@ -28,12 +30,14 @@ def is_member_id(text: str) -> bool:
 class Ids:
     """Internal keys to wire ids and back, under one deployment's secret of 32 bytes."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_encode", "_secret")
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != 32:
             raise ValueError("the id secret is 32 bytes")
         self._secret = secret
+        # A send says the same few ids in its event, its log and its answer.
+        self._encode = lru_cache(_REMEMBERED)(self._encoded)
 
     def _mac(self, use: bytes, data: bytes) -> bytes:
         return blake2b(data, digest_size=8, key=self._secret, person=use).digest()
@@ -42,7 +46,7 @@ class Ids:
         """A key of 32 bytes for another use, from which nothing here can be learnt."""
         return blake2b(b"derive", digest_size=32, key=self._secret, person=use).digest()
 
-    def _encode(self, kind: bytes, key: int) -> str:
+    def _encoded(self, kind: bytes, key: int) -> str:
         plain = key.to_bytes(8, "big")
         tag = self._mac(b"tag:" + kind, plain)
         mask = self._mac(b"mask:" + kind, tag)

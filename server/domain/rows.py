@@ -6,9 +6,17 @@ A decision reads rows and puts new versions of them; the store reads and writes 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any, ClassVar
 
 import msgspec
+
+
+@cache
+def _identity_of(kind: type[Row]) -> Callable[[Any], Any]:
+    return attrgetter(*kind.identity)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -19,9 +27,7 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def ident(self) -> int | str | tuple[int | str, ...]:
         """The value of the identity: bare for one field, a tuple for several."""
-        if len(self.identity) == 1:
-            return getattr(self, self.identity[0])  # type: ignore[no-any-return]
-        return tuple(getattr(self, name) for name in self.identity)
+        return _identity_of(type(self))(self)  # type: ignore[no-any-return]
 
 
 class Member(Row, frozen=True):

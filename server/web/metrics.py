@@ -25,12 +25,16 @@ class Metrics:
         self._commands = Counter(
             "subrosa_commands", "Commands by outcome.", ["cmd", "outcome"], registry=self._registry
         )
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._registry.register(_HubCollector(hub, waiting))
         self._registry.register(_NodesCollector(hub))
 
     def count(self, cmd: str, outcome: str) -> None:
         """A command ended with "ok" or an error code."""
-        self._commands.labels(cmd, outcome).inc()
+        counter = self._counters.get((cmd, outcome))
+        if counter is None:  # both are of the house's own words: there are few pairs
+            counter = self._counters[cmd, outcome] = self._commands.labels(cmd, outcome)
+        counter.inc()
 
     async def text(self) -> bytes:
         """The exposition. What the kernel knows of the process lies in files: off the loop."""
