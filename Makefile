@@ -2,10 +2,11 @@
 #   make run     a fresh checkout to the messenger with sample members on http://127.0.0.1:8000
 #   make test    the whole test suite but the next one; ARGS="-k resume -x" goes to pytest
 #   make faults  every fault of a cluster at every phase, every planted bug; build/faults.md
+#   make bench   every budget, beside the bare limit and others; build/bench.json
 #   make check   format, lint, types, the direction of imports
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test faults check fmt lock clean
+.PHONY: run test faults bench check fmt lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +23,11 @@ test: $(VENV)/.installed-dev
 faults: $(VENV)/.installed-dev
 	@.ci/services
 	SUBROSA_CELLS=all $(BIN)/pytest tests/faults/cluster -n 2 $(ARGS)
+
+# ARGS="--only sends --runs 3" measures less.
+bench: $(VENV)/.installed-dev
+	@.ci/services
+	$(BIN)/python -m tests.bench $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
