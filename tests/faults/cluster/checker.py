@@ -116,7 +116,7 @@ def _order(work: Workload, found: Audit) -> list[str]:
     for place, log in found.logs.items():
         topic = f"conversation:{ids[place]}"
         steward = next(room.steward for room in cast.ROOMS if room.place == place)
-        whole = list(range(1, found.heads[steward][topic] + 1))
+        whole = list(range(1, found.heads[steward].get(topic, 0) + 1))
         if [event["pos"] for event in log] != whole:
             wrong.append(f"lost {topic}: its log has holes")
         known |= {(topic, event["pos"]): _what(event) for event in log}
