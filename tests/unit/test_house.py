@@ -229,3 +229,21 @@ def test_the_changelog_has_a_place_for_the_next_line() -> None:
     first = re.search(r"(?m)^## \[(.+?)]", text)
     assert first
     assert first[1] == "Unreleased"
+
+
+def test_what_the_server_loads_is_locked_to_run() -> None:
+    """What the tests install as well must not stand in for what is missing there."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, server.cli; print(*sys.modules)"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    ).stdout.split()  # fmt: skip
+    owners = packages_distributions()
+    found = {
+        canonicalize_name(owner)
+        for name in {module.partition(".")[0] for module in loaded}
+        for owner in owners.get(name, ())
+    }
+    locked = re.findall(r"(?m)^([a-z0-9.-]+)==", (ROOT / "requirements.lock").read_text())
+    allowed = {canonicalize_name(name) for name in locked} | {"subrosa", "setuptools"}
+    assert "greenlet" in found, "the test sees what is loaded"
+    assert found <= allowed
