@@ -42,10 +42,14 @@ class Outflow:
             session.due = True
             self._gathering().append(session)
 
-    def push_event(self, session: Session, event: Event) -> None:
-        """Give one session one event, as part of what it missed, unless it has ended."""
-        if not session.ended:
-            self.push(session, Frames(event.topic, event_map(event)).item(session.codec))
+    def push_event(self, session: Session, event: Event) -> int:
+        """Give one session one event, as part of what it missed, unless it has ended; answers its
+        bytes."""
+        if session.ended:
+            return 0
+        item = Frames(event.topic, event_map(event)).item(session.codec)
+        self.push(session, item)
+        return len(item.frame)
 
     def push_to_all(self, live: LiveTopic, event: Event) -> None:
         """This is due to a topic's audience: framed once per encoding, and once in a tick that

@@ -19,6 +19,7 @@ import msgspec
 
 from server.commands.snapshot import Snapshot
 from server.realtime import log_pages
+from server.realtime.framing import WRITE_BYTES
 from server.realtime.log_pages import Page
 from server.realtime.session import Attachment, Session
 from server.realtime.topics import LiveTopic
@@ -138,14 +139,14 @@ class Replays:
             page: Page = await self._ask(
                 log_pages.seen_by(session.audience.member, live.name, held.pos)
             )
-            whole = True
+            whole, due = True, session.held_bytes
             for event in page.events:
                 if session.topics.get(live.name) is not held:
                     return
-                if session.heavy:  # the rest is read again, as it is by then
+                if due >= WRITE_BYTES:  # the rest is read again, as it is by then
                     whole = False
                     break
-                self._hub.outflow.push_event(session, event)
+                due += self._hub.outflow.push_event(session, event)
                 self._hub.follow(session, event)
                 held.pos = event.pos
             if session.topics.get(live.name) is not held:
@@ -165,13 +166,13 @@ class Replays:
             page: Page = await self._ask(
                 log_pages.seen_by(session.audience.member, past.topic, pos)
             )
-            whole = True
+            whole, due = True, session.held_bytes
             for event in page.events:
-                if session.heavy:
+                if due >= WRITE_BYTES:
                     whole = False
                     break
                 if event.pos <= past.last and not past.over:
-                    self._hub.outflow.push_event(session, event)
+                    due += self._hub.outflow.push_event(session, event)
                 pos = event.pos
             if whole:
                 if page.over or not page.more:

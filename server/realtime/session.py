@@ -168,11 +168,6 @@ class Session:
         self._keep([])
         self._wake()
 
-    @property
-    def heavy(self) -> bool:
-        """Whether a write's worth is due already: what was missed is not read on top of it."""
-        return self.held_bytes >= WRITE_BYTES
-
     async def drained(self) -> None:
         """Wait until everything due has been handed over, or the session has ended."""
         if self.live and (self.pending or self.wire.full):

@@ -121,24 +121,15 @@ def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
     """Store the present versions of these rows in one statement."""
     shared = _is_shared(connection)
     statement, ways = (_upsert_arrays if shared else _upsert_each)(kind, connection.dialect)
-    values = [msgspec.structs.astuple(row) for row in rows]
-    if shared:
-        # One array a column: a batch costs a few values and not one a field of each row.
-        columns_ = zip(*values, strict=True)
-        arrays = tuple(
-            list(column_) if way is None else [way(value) for value in column_]
-            for column_, way in zip(columns_, ways, strict=True)
-        )
-        connection.exec_driver_sql(statement, arrays)
-        return
-    if any(ways):
-        values = [
-            tuple(
-                value if way is None else way(value) for value, way in zip(row, ways, strict=True)
-            )
-            for row in values
-        ]
-    connection.exec_driver_sql(statement, values)
+    fields = zip(*(msgspec.structs.astuple(row) for row in rows), strict=True)
+    given = [
+        list(values) if way is None else [way(value) for value in values]
+        for values, way in zip(fields, ways, strict=True)
+    ]
+    # An array a column, where there are arrays: a batch costs a few values, not one for each field.
+    connection.exec_driver_sql(
+        statement, tuple(given) if shared else list(zip(*given, strict=True))
+    )
 
 
 def _ways(kind: type[Row], dialect: Dialect) -> list[Any]:
