@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import re
 from enum import Enum, auto
-from types import TracebackType
-from typing import Self
+
+from tests.support.tcp_proxy import Accepting
 
 _TOPIC = re.compile(
     rb"message\.created.{1,12}topic.{1,4}?((?:conversation|member):[\w.-]+)", re.DOTALL
@@ -79,35 +79,22 @@ class Connection:
                 return [frame]
 
 
-class MeddlingProxy:
-    """Listens on `base`, which it chooses. The misdeed is done once, at message number `at`."""
+class MeddlingProxy(Accepting):
+    """Listens on `base`. The misdeed is done once, at message number `at`."""
 
     def __init__(self, port: int, misdeed: Misdeed, at: int = 40) -> None:
+        super().__init__()
         self._target = port
         self._misdeed = misdeed
         self._wait = at
         self._connections: set[Connection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
         self.done: bytes | None = None
         """The topic of the message that it was done to."""
-        self.base = ""
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.base = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+    @property
+    def base(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
 
     def meddle(self, connection: Connection, topic: bytes, frame: bytes) -> Misdeed | None:
         """What is to be done to this message."""
@@ -124,10 +111,8 @@ class MeddlingProxy:
         self.done = topic
         return self._misdeed
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward, but for the one misdeed."""
         connection = Connection(self, writer)
         self._connections.add(connection)
         far: asyncio.StreamWriter | None = None
@@ -144,7 +129,6 @@ class MeddlingProxy:
                     await asyncio.gather(upwards, return_exceptions=True)
         finally:
             self._connections.discard(connection)
-            self._tasks.discard(task)
             for end in (writer, far):
                 if end is not None:
                     end.close()

@@ -79,22 +79,28 @@ class Pair:
                 said += data
             if self._proxy.delay_s:
                 await asyncio.sleep(self._proxy.delay_s)
+            after = await self.look(data, upstream=said is self.said)
+            await self._moving.wait()
             if self.mode is not Mode.FREEZE:
+                if writer.transport.is_closing():  # cut meanwhile
+                    raise ConnectionResetError
                 writer.write(data)
                 await writer.drain()
+            await self.passed(after)
+
+    async def look(self, data: bytes, *, upstream: bool) -> str:
+        """Look at what is about to be passed on; the answer is given to `passed` behind it."""
+        return ""
+
+    async def passed(self, after: str) -> None:
+        """It has been passed on, or swallowed."""
 
 
-class TcpProxy:
-    """Forwards `port`, which it chooses, to `host` and `target`."""
+class Accepting:
+    """A server on `port`, which it chooses; what serves a connection is ended with it."""
 
-    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
-        self._host = host
-        self._target = target
+    def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
-        self.mode = Mode.FORWARD
-        self.pairs: list[Pair] = []
-        self.refusing = False
-        self.delay_s = 0.0
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -109,12 +115,39 @@ class TcpProxy:
         trace: TracebackType | None,
     ) -> None:
         self._server.close()
-        self.cut()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._server.wait_closed()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self.serve(reader, writer)
+        finally:
+            self._tasks.discard(task)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do what this server does with one connection."""
+        raise NotImplementedError
+
+
+class TcpProxy(Accepting):
+    """Forwards to `host` and `target`."""
+
+    kind: type[Pair] = Pair
+
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        super().__init__()
+        self._host = host
+        self._target = target
+        self.mode = Mode.FORWARD
+        self.pairs: list[Pair] = []
+        self.refusing = False
+        self.delay_s = 0.0
 
     def forward(self) -> None:
         """Do what proxies do."""
@@ -149,17 +182,14 @@ class TcpProxy:
         for pair in pairs:
             pair.set(mode)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pair = Pair(self, writer)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward, both ways."""
+        pair = self.kind(self, writer)
         if self.refusing:
             pair.cut()
             return
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         self.pairs.append(pair)
         try:
             await pair.run(reader, self._host, self._target)
         finally:
             self.pairs.remove(pair)
-            self._tasks.discard(task)

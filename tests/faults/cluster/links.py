@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 
-from tests.support.tcp_proxy import Mode, Pair, TcpProxy
+from tests.support.tcp_proxy import Pair, TcpProxy
 
 SSL, CANCEL = 80_877_103, 80_877_102
 Reached = Callable[["TappedPair"], Coroutine[None, None, None]]
@@ -56,9 +56,10 @@ class Tap:
 class TappedPair(Pair):
     """A connection whose bytes are looked at before they are passed on."""
 
-    def __init__(self, link: TappedLink, near: asyncio.StreamWriter) -> None:
-        super().__init__(link, near)
-        self.link = link
+    def __init__(self, proxy: TcpProxy, near: asyncio.StreamWriter) -> None:
+        super().__init__(proxy, near)
+        assert isinstance(proxy, TappedLink)
+        self.link = proxy
         self.answers_to = ""  # the phase that the next answer belongs to
 
     def cut(self) -> None:
@@ -76,65 +77,37 @@ class TappedPair(Pair):
         reached once it is."""
         return ""
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: bytearray
-    ) -> None:
-        upstream = said is self.said
-        while True:
-            await self._moving.wait()
-            data = await reader.read(1 << 16)
-            await self._moving.wait()
-            if not data:
-                raise ConnectionResetError
-            if self.link.delay_s:
-                await asyncio.sleep(self.link.delay_s)
-            after = ""
-            if upstream:
-                after = await self.said_upstream(data)
-            elif self.answers_to:
-                phase, self.answers_to = self.answers_to, ""
-                await self.link.tap.reach(phase, self)
-            await self._moving.wait()
-            if self.mode is not Mode.FREEZE:
-                if writer.transport.is_closing():  # cut meanwhile
-                    raise ConnectionResetError
-                writer.write(data)
-                await writer.drain()
-            if after:
-                await self.link.tap.reach(after, self)
+    async def look(self, data: bytes, *, upstream: bool) -> str:
+        """Stop where a phase is reached."""
+        if upstream:
+            return await self.said_upstream(data)
+        if self.answers_to:
+            phase, self.answers_to = self.answers_to, ""
+            await self.link.tap.reach(phase, self)
+        return ""
+
+    async def passed(self, after: str) -> None:
+        """Stop where a phase is reached once something has been passed on."""
+        if after:
+            await self.link.tap.reach(after, self)
 
 
 class TappedLink(TcpProxy):
     """A proxy whose connections are tapped. `node` is whose link it is."""
 
-    kind: type[TappedPair] = TappedPair
+    kind = TappedPair
 
     def __init__(self, target: int, node: int, tap: Tap) -> None:
         super().__init__(target)
         self.node = node
         self.tap = tap
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        pair = self.kind(self, writer)
-        if self.refusing:
-            pair.cut()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.pairs.append(pair)
-        try:
-            await pair.run(reader, self._host, self._target)
-        finally:
-            self.pairs.remove(pair)
-            self._tasks.discard(task)
-
 
 class PostgresPair(TappedPair):
     """Follows one connection: `does` is what its transaction has done since it began."""
 
-    def __init__(self, link: TappedLink, near: asyncio.StreamWriter) -> None:
-        super().__init__(link, near)
+    def __init__(self, proxy: TcpProxy, near: asyncio.StreamWriter) -> None:
+        super().__init__(proxy, near)
         self._waiting = bytearray()
         self._started = False
         self._statements: dict[bytes, str] = {}
