@@ -163,7 +163,8 @@ class Node:
 
     def start(self) -> None:
         """Begin what runs by itself: the second's beat, comparing heads, deletions' jobs."""
-        for work in (self._beat(), self._compare_heads(), self.dispatcher.deletions.run()):
+        jobs = (job.run() for job in self.dispatcher.jobs)
+        for work in (self._beat(), self._compare_heads(), *jobs):
             self._begin(work)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

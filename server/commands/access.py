@@ -11,7 +11,7 @@ from server.commands.outcome import Caller
 from server.commands.work import Facts
 from server.domain.ids import MemberId
 from server.domain.rows import Member, Refusal
-from server.errors import TokenExpired, TokenRevoked, Unauthenticated, Unreachable
+from server.errors import Invalid, TokenExpired, TokenRevoked, Unauthenticated, Unreachable
 
 
 def named(member: str, facts: Facts) -> Member | None:
@@ -28,6 +28,14 @@ def reachable(member: str, facts: Facts) -> Member:
     row = named(member, facts)
     if row is None:
         raise Unreachable
+    return row
+
+
+def known(member: str, field: str, facts: Facts) -> Member:
+    """The living member whom the operator names. Raises `Invalid`: operators are told plainly."""
+    row = named(member, facts)
+    if row is None:
+        raise Invalid(f"{field}: there is no such member.", field=field)
     return row
 
 

@@ -1,4 +1,4 @@
-"""Commands on relations: invitations, connections and blocks.
+"""Commands on relations: invitations and connections.
 
 All there is between two members is one `Pair` row, which changes only under both members' topics.
 What a block would give away is answered as if the other did not exist.
@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, creations, results, views
+from server.commands import access, creations, reach, results, views
 from server.commands.command import (
     PAGE,
     ClientId,
@@ -23,10 +23,11 @@ from server.commands.command import (
     other_than,
     text,
 )
-from server.commands.facts import FenceHead, Handle, Want
+from server.commands.facts import Connections, FenceHead, Handle, Want
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
-from server.domain import contact, relations
+from server.domain import contact, quotas, relations
+from server.domain.credit import BASIC
 from server.domain.rows import Creation, Invitation, Member, Pair, Topic
 from server.errors import Invalid, Refused, Unreachable
 
@@ -41,7 +42,8 @@ class Peer(Params, frozen=True):
     member: MemberRef
 
 
-def _pair(me: Member, other: Member, work: Work) -> Pair:
+def pair_of(me: Member, other: Member, work: Work) -> Pair:
+    """What is between two members, under both their topics."""
     work.want(
         (Pair, relations.ident(me.key, other.key)),
         (Topic, me.topic),
@@ -55,7 +57,7 @@ def _pair(me: Member, other: Member, work: Work) -> Pair:
 def _meet(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
     """Another member between whom and the caller things may pass. Raises `Unreachable`."""
     other = access.reachable(member, work)
-    pair = _pair(me, other, work)
+    pair = pair_of(me, other, work)
     if not contact.visible(other, pair):
         raise Unreachable
     return other, pair
@@ -92,7 +94,7 @@ def part(a: Member, b: Member, pair: Pair, work: Work) -> Pair:
     if not relations.connected(pair):
         work.as_before()
         return pair
-    parted = replace(pair, connected_ms=0)
+    parted = replace(pair, connected_ms=0, stage=contact.closing(pair))
     work.put(parted)
     for mine, theirs in ((a, b), (b, a)):
         if mine.alive:
@@ -113,7 +115,7 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
     """Ask somebody to connect; to who has asked oneself, it is the answer yes."""
     other_than(me, p.to, "to")
     client_id(p.client_id)
-    paid = me.plan != "basic"
+    paid = me.plan != BASIC
     policy = work.policy
     text(
         p.note,
@@ -125,7 +127,7 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
     if p.client_id is not None:
         wants.append((Creation, (me.key, p.client_id)))
     work.want(*wants)
-    made = creations.made(me, p.client_id, "invitation.send", p, work)
+    made = creations.made(me.key, p.client_id, "invitation.send", p, work)
     if made is not None:
         return {"invitation": work.ids.invitation(made), "duplicate": True}
     other, pair = _meet(me, p.to, work)
@@ -134,7 +136,7 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
     theirs = relations.of(pair, other.key, "invitation")
     if theirs:
         _answer(me, work.need(Invitation, theirs), "accepted", work)
-        creations.remember(me, p.client_id, "invitation.send", p, theirs, work)
+        creations.remember(me.key, p.client_id, "invitation.send", p, theirs, work)
         return {"invitation": work.ids.invitation(theirs), "duplicate": False}
     if relations.of(pair, me.key, "invitation"):
         raise Refused("already_invited", "Your invitation is waiting for an answer.")
@@ -143,14 +145,35 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
         raise Refused("reinvite_after", "You withdrew an invitation to them within three weeks.")
     if relations.of(pair, other.key, "refuses"):
         raise Unreachable
+    _within_quotas(me, p.note, work)
     row = Invitation(work.new_key(), me.key, other.key, p.note, work.now_ms)
     work.put(row)
     work.put(relations.mark(pair, me.key, invitation=row.key))
-    creations.remember(me, p.client_id, "invitation.send", p, row.key, work)
+    creations.remember(me.key, p.client_id, "invitation.send", p, row.key, work)
     work.emit(
         other.topic, "invitation.received", views.invitation(row, work), refs={"key": row.key}
     )
     return {"invitation": work.ids.invitation(row.key), "duplicate": False}
+
+
+def _within_quotas(me: Member, note: str, work: Work) -> None:
+    """Count one more invitation. Raises `Refused` where that is one too many."""
+    policy = work.policy
+    if reach.counted(me, quotas.INVITATIONS, work) >= policy.invitations_per_week:
+        raise Refused("invitations_per_week", "That was this week's last invitation.")
+    with_note = bool(note) and me.plan == BASIC
+    if with_note and reach.counted(me, quotas.NOTES, work) >= policy.notes_per_month_basic:
+        raise Refused("notes_per_month", "That was this month's last invitation with a note.")
+    _room_for_one(me, work)
+    reach.count_one(me, quotas.INVITATIONS, work)
+    if with_note:
+        reach.count_one(me, quotas.NOTES, work)
+
+
+def _room_for_one(me: Member, work: Work) -> None:
+    """Raises `Refused` for a member who has as many connections as one can have."""
+    if work.need(Connections, me.key).count >= work.policy.connections_per_member:
+        raise Refused("connections_per_member", "You have as many connections as one can have.")
 
 
 class Answer(Params, frozen=True):
@@ -182,8 +205,11 @@ def _open_invitation(me: Member, p: Answer, side: str, work: Work) -> Invitation
 
 def _answer(me: Member, row: Invitation, state: str, work: Work) -> None:
     sender = work.need(Member, row.sender)
-    pair = _pair(me, sender, work)
+    pair = pair_of(me, sender, work)
     if state == "accepted":
+        _room_for_one(me, work)
+        if work.need(Connections, sender.key).count >= work.policy.connections_per_member:
+            raise Unreachable  # how many connections another has is theirs to know
         connect_pair(me, sender, relations.mark(pair, sender.key, invitation=row.key), work)
         return
     work.put(replace(row, state=state))
@@ -218,7 +244,7 @@ def withdraw(me: Member, p: Answer, work: Work) -> Map:
     """Take one's own invitation back; not to be sent again for three weeks."""
     row = _open_invitation(me, p, "sender", work)
     other = work.need(Member, row.recipient)
-    pair = _pair(me, other, work)
+    pair = pair_of(me, other, work)
     work.put(replace(row, state="withdrawn"))
     work.put(relations.mark(pair, me.key, invitation=0, withdrew_ms=work.now_ms))
     if row.state == "pending":
@@ -247,7 +273,7 @@ def _page(name: str, listed: list[Map], cursor: str | None, me: Member, s: Snaps
     return out
 
 
-def _members(me: Member, p: Page, which: str, snapshot: Snapshot) -> Map:
+def by_name(me: Member, p: Page, which: str, snapshot: Snapshot) -> Map:
     """One's connections or those one blocks, by name, a page at a time."""
     limit = min(p.limit, PAGE)
     after = None
@@ -264,7 +290,7 @@ def _members(me: Member, p: Page, which: str, snapshot: Snapshot) -> Map:
 
 def list_connections(me: Member, p: Page, snapshot: Snapshot) -> Map:
     """One's connections, by name."""
-    return _members(me, p, "connected", snapshot)
+    return by_name(me, p, "connected", snapshot)
 
 
 def remove_connection(me: Member, p: Peer, work: Work) -> Map:
@@ -273,67 +299,6 @@ def remove_connection(me: Member, p: Peer, work: Work) -> Map:
     other, pair = _meet(me, p.member, work)
     part(me, other, pair, work)
     return {}
-
-
-def _blocked_by_me(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
-    """Raises `Unreachable` for who does not exist, or blocks the caller."""
-    other = access.reachable(member, work)
-    pair = _pair(me, other, work)
-    if relations.of(pair, other.key, "blocks"):
-        raise Unreachable
-    return other, pair
-
-
-def block(me: Member, p: Peer, work: Work) -> Map:
-    """End the connection and let nothing new pass, either way; the other is never told."""
-    other_than(me, p.member, "member")
-    other, pair = _blocked_by_me(me, p.member, work)
-    if relations.of(pair, me.key, "blocks"):
-        work.as_before()
-        return {}
-    unblocked = relations.of(pair, me.key, "unblocked_ms")
-    if unblocked and work.now_ms - unblocked < work.policy.reblock_after_ms:
-        raise Refused("reblock_after", "You unblocked them less than 48 hours ago.")
-    for sender, receiver in ((me, other), (other, me)):
-        key = relations.of(pair, sender.key, "invitation")
-        if key:
-            row = work.need(Invitation, key)
-            work.put(replace(row, state="withdrawn"))
-            if row.state == "pending":
-                data = {"invitation": work.ids.invitation(key), "member": sender.id}
-                work.emit(
-                    receiver.topic, "invitation.withdrawn", data, member=sender.key,
-                    refs={"key": key},
-                )  # fmt: skip
-    were_connected = relations.connected(pair)
-    pair = part(me, other, replace(pair, low_invitation=0, high_invitation=0), work)
-    work.put(relations.mark(pair, me.key, blocks=True))
-    work.emit(
-        me.topic, "block.changed", {"member": other.id, "blocked": True}, member=other.key,
-        refs={"blocked": True},
-    )  # fmt: skip
-    if not were_connected:
-        work.fence("parted", me, other=other)
-    return {}
-
-
-def unblock(me: Member, p: Peer, work: Work) -> Map:
-    """Lift one's own block; it does not reconnect."""
-    other_than(me, p.member, "member")
-    other, pair = _blocked_by_me(me, p.member, work)
-    if not relations.of(pair, me.key, "blocks"):
-        return {}
-    work.put(relations.mark(pair, me.key, blocks=False, unblocked_ms=work.now_ms))
-    work.emit(
-        me.topic, "block.changed", {"member": other.id, "blocked": False}, member=other.key,
-        refs={"blocked": False},
-    )  # fmt: skip
-    return {}
-
-
-def list_blocks(me: Member, p: Page, snapshot: Snapshot) -> Map:
-    """Whom one blocks, by name."""
-    return _members(me, p, "blocked", snapshot)
 
 
 _ANSWERS = ("unreachable", "refused")
@@ -374,18 +339,5 @@ COMMANDS = (
     Command(
         name="connection.remove", params=Peer, run=remove_connection, kind="write", rate="change",
         locks=PAIR, doc="End a connection.", result=results.Done, errors=("unreachable",),
-    ),
-    Command(
-        name="block.add", params=Peer, run=block, kind="write", rate="change", locks=PAIR,
-        doc="Block a member.", result=results.Done, errors=_ANSWERS,
-    ),
-    Command(
-        name="block.remove", params=Peer, run=unblock, kind="write", rate="change", locks=PAIR,
-        doc="Lift one's block.", result=results.Done, errors=("unreachable",),
-    ),
-    Command(
-        name="block.list", params=Page, run=list_blocks, kind="read", rate="read",
-        doc="Whom one blocks.",
-        result=results.Members,
     ),
 )  # fmt: skip

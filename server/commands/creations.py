@@ -11,7 +11,7 @@ from hashlib import blake2b
 import msgspec
 
 from server.commands.work import Work
-from server.domain.rows import Creation, Member
+from server.domain.rows import Creation
 from server.errors import ClientIdReused
 
 
@@ -20,15 +20,15 @@ def _digest(content: msgspec.Struct) -> bytes:
 
 
 def made(
-    caller: Member, client_id: str | None, command: str, content: msgspec.Struct, work: Work
+    caller: int, client_id: str | None, command: str, content: msgspec.Struct, work: Work
 ) -> int | None:
-    """The key of what this client_id made before, or None.
+    """The key of what this client_id of a caller, by key, made before, or None.
 
     Raises `ClientIdReused` if that was another command or other content.
     """
     if client_id is None:
         return None
-    row = work.find(Creation, (caller.key, client_id))
+    row = work.find(Creation, (caller, client_id))
     if row is None:
         return None
     if row.command != command or row.digest != _digest(content):
@@ -37,7 +37,7 @@ def made(
 
 
 def remember(
-    caller: Member,
+    caller: int,
     client_id: str | None,
     command: str,
     content: msgspec.Struct,
@@ -46,4 +46,4 @@ def remember(
 ) -> None:
     """Record what this client_id made."""
     if client_id is not None:
-        work.put(Creation(caller.key, client_id, command, _digest(content), ref))
+        work.put(Creation(caller, client_id, command, _digest(content), ref))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from server.commands import shapes
+from server.commands.outcome import PASSED
 
 _MEMBER: tuple[Literal["member", "conversation"], ...] = ("member",)
 _CONVERSATION: tuple[Literal["member", "conversation"], ...] = ("conversation",)
@@ -59,6 +60,18 @@ EVENTS = {
     "connection.removed": Told(shapes.Member, _MEMBER, "A connection has ended, whoever did it."),
     "block.changed": Told(shapes.Blocked, _MEMBER, "One's own block; the other is never told."),
     "settings.changed": Told(shapes.AllSettings, _MEMBER, "One's settings, all of them."),
+    "request.received": Told(
+        shapes.Requested, _MEMBER, "A message request or an InMail, behind its message."
+    ),
+    "request.answered": Told(
+        shapes.RequestAnswered, _MEMBER, "It was accepted or declined: to both."
+    ),
+    "credits.changed": Told(shapes.Credits, _MEMBER, "One's credits."),
+    PASSED: Told(
+        shapes.Passed,
+        _CONVERSATION,
+        "To a viewer: something about a message from before they were mentioned.",
+    ),
     "read.moved": Told(shapes.Moved, _MEMBER, "One has read further, on some device."),
 }
 

@@ -11,18 +11,24 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from server.domain.rows import (
+    Admission,
     Creation,
+    Credit,
     DeviceToken,
     Entry,
     Fence,
+    Group,
+    GroupMember,
     LiveSession,
     Member,
     Message,
+    Pair,
     Participant,
     Reaction,
     Refusal,
     Revision,
     Row,
+    Tally,
 )
 
 R = TypeVar("R", bound=Row)
@@ -95,6 +101,38 @@ class Sessions(Row, frozen=True):
     sessions: list[LiveSession]
 
 
+class GroupNamed(Row, frozen=True):
+    """Index: the group of an id (0: there never was one)."""
+
+    identity = ("id",)
+    id: str
+    group: int
+
+
+class GroupsOf(Row, frozen=True):
+    """Index: the groups that a member is in now, role by group key."""
+
+    identity = ("member",)
+    member: int
+    roles: dict[int, str]
+
+
+class Lots(Row, frozen=True):
+    """Index: the entries of a member's ledger that have credits left."""
+
+    identity = ("member",)
+    member: int
+    lots: list[Credit]
+
+
+class Connections(Row, frozen=True):
+    """Index: how many connections a member has."""
+
+    identity = ("member",)
+    member: int
+    count: int
+
+
 class FenceHead(Row, frozen=True):
     """Index: the position of the last fence, under identity 0."""
 
@@ -104,7 +142,7 @@ class FenceHead(Row, frozen=True):
 
 
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
-            LiveSession, Sessions, Tokens)  # fmt: skip
+            LiveSession, Sessions, Tokens, Credit, Lots, Tally, Admission, Connections)  # fmt: skip
 
 
 class Missing(Exception):
@@ -167,6 +205,15 @@ class World:
         elif kind is LiveSession:
             assert isinstance(row, LiveSession)
             self._opened(row)
+        elif kind is Pair:
+            assert isinstance(row, Pair)
+            self._connected(row, before)
+        elif kind is GroupMember:
+            assert isinstance(row, GroupMember)
+            self._grouped(row)
+        elif kind is Group:
+            assert isinstance(row, Group)
+            self.learn(GroupNamed, row.id, GroupNamed(row.id, row.key))
 
     def _joined_or_left(self, row: Participant) -> None:
         roster = self.of(Roster).get(row.conversation)
@@ -180,6 +227,23 @@ class World:
             others = [key for key in mine.conversations if key != row.conversation]
             now = sorted([*others, row.conversation]) if row.role else others
             self.learn(Memberships, row.member, Memberships(row.member, now))
+
+    def _connected(self, row: Pair, before: Row | None) -> None:
+        was = isinstance(before, Pair) and before.connected_ms > 0
+        change = (row.connected_ms > 0) - was
+        counts = self.of(Connections)
+        for member in (row.low, row.high) if change else ():
+            known = counts.get(member)
+            if known is not None:
+                self.learn(Connections, member, Connections(member, known.count + change))
+
+    def _grouped(self, row: GroupMember) -> None:
+        known = self.of(GroupsOf).get(row.member)
+        if known is not None:
+            roles = {key: role for key, role in known.roles.items() if key != row.group}
+            if row.role:
+                roles[row.group] = row.role
+            self.learn(GroupsOf, row.member, GroupsOf(row.member, roles))
 
     def _opened(self, row: LiveSession) -> None:
         known = self.of(Sessions).get(row.member)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.commands import views
-from server.commands.facts import Reactions, Roster
+from server.commands.facts import Reactions
 from server.commands.outcome import Event
-from server.commands.places import counted_at
+from server.commands.places import counted, counted_at
 from server.commands.snapshot import Snapshot
+from server.commands.work import APART
 from server.domain import conversations
 from server.domain.ids import conversation_topic
 from server.domain.rows import Conversation, Entry, Invitation, Member, Message, Topic
@@ -38,7 +39,8 @@ def events(
             data = _of_message(entry, changes.get(entry.message, []), as_of, snapshot)
         else:
             data = _BUILD[entry.name](entry, snapshot)
-        out.append(Event(topic.name, entry.pos, entry.name, data, _ended(entry, snapshot)))
+        ended, apart = _ended(entry, snapshot), _apart(entry, snapshot)
+        out.append(Event(topic.name, entry.pos, entry.name, data, ended, apart))
     return out
 
 
@@ -48,12 +50,17 @@ def _ended(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(views.member_id(key, snapshot) for key, change, _ in changes if change != "added")
 
 
+def _apart(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
+    """From whom it is kept."""
+    keys: Any = entry.data.get(APART, ())
+    return tuple(views.member_id(key, snapshot) for key in keys)
+
+
 def _read_all(entries: Sequence[Entry], snapshot: Snapshot) -> None:
     snapshot.want(
         *((Message, e.message) for e in entries if e.message),
         *((Reactions, e.message) for e in entries if e.message),
         *((Conversation, e.conversation) for e in entries if e.conversation),
-        *((Roster, e.conversation) for e in entries if e.conversation),
         *((Member, e.member) for e in entries if e.member),
     )
 
@@ -64,8 +71,7 @@ def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot
     known = snapshot.find(Reactions, entry.message)
     assert row is not None
     assert conversation is not None
-    roster = snapshot.find(Roster, entry.conversation)
-    many = roster is not None and len(roster.roles) > snapshot.policy.signals_up_to
+    many = counted(conversation, snapshot)
     reacted = known.reactions if known is not None else []
     if as_of >= 0:
         many = counted_at(entry.conversation, as_of, snapshot)
@@ -158,7 +164,22 @@ def _answered(entry: Entry, snapshot: Snapshot) -> Map:
     return {**_invitation_id(entry, snapshot), "accepted": entry.data["accepted"]}
 
 
+def _request(entry: Entry, snapshot: Snapshot) -> Map:
+    return {"conversation": _conversation(entry, snapshot)}
+
+
+def _request_answered(entry: Entry, snapshot: Snapshot) -> Map:
+    return {**_request(entry, snapshot), "accepted": entry.data["accepted"]}
+
+
+def _credits(entry: Entry, snapshot: Snapshot) -> Map:
+    return {"balance": _number(entry, "balance")}
+
+
 _BUILD = {
+    "request.received": _request,
+    "request.answered": _request_answered,
+    "credits.changed": _credits,
     "conversation.joined": _joined_or_left,
     "conversation.left": _joined_or_left,
     "conversation.renamed": _renamed,

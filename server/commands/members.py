@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, results, shapes, views
+from server.commands import access, reach, results, shapes, views
 from server.commands.command import MAX_INT, Command, MemberRef, Nothing, Params, other_than
 from server.commands.facts import Devices, FenceHead, Handle, Memberships, Sessions
 from server.commands.outcome import Elsewhere, Opened
@@ -24,7 +24,6 @@ from server.domain.rows import (
     Participant,
     Topic,
 )
-from server.errors import Unreachable
 
 Map = dict[str, Any]
 
@@ -107,12 +106,8 @@ class Explain(Params, frozen=True):
 def explain(me: Member, p: Explain, snapshot: Snapshot) -> Map:
     """Which ways lead to a member, what each costs, and what would open it."""
     other_than(me, p.to, "to")
-    other = access.reachable(p.to, snapshot)
-    pair = snapshot.find(Pair, relations.ident(me.key, other.key))
-    ways = contact.ways(me, other, pair)
-    if ways is None:
-        raise Unreachable
-    return {"ways": [msgspec.structs.asdict(way) for way in ways]}
+    other, pair = reach.meet(me, p.to, snapshot)
+    return {"ways": [msgspec.structs.asdict(way) for way in reach.ways(me, other, pair, snapshot)]}
 
 
 Position = Annotated[int, Meta(ge=0, le=MAX_INT)]

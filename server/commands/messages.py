@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, results, shapes, views
+from server.commands import creations, reach, results, shapes, viewers, views
 from server.commands.command import (
     MAX_INT,
     ClientId,
@@ -23,13 +23,15 @@ from server.commands.command import (
     other_than,
     text,
 )
-from server.commands.facts import Handle, Reactions, Roster
+from server.commands.facts import Handle, Reactions
 from server.commands.places import (
     BOTH,
     Place,
     counted,
     open_one_to_one,
     place,
+    present,
+    reactable,
     seen_message,
     writable,
 )
@@ -39,7 +41,7 @@ from server.domain.rows import (
     Creation,
     Member,
     Message,
-    Pair,
+    Participant,
     Reaction,
     Revision,
     Topic,
@@ -77,19 +79,33 @@ def _sent(row: Message, work: Work, *, duplicate: bool) -> Map:
     }
 
 
-def _first_to(me: Member, to: str, work: Work) -> Place:
-    """The place that a message to a member goes to; a new one_to_one where there is none."""
-    other = access.reachable(to, work)
-    pair = work.find(Pair, relations.ident(me.key, other.key))
+def _one_to_one(me: Member, to: str, work: Work) -> Place:
+    """The place of messages to a member; of two without one, a place that is not made yet."""
+    other, pair = reach.meet(me, to, work)
     if pair is not None and pair.conversation:
         return place(me, pair.conversation, work)
-    if contact.way(me, other, pair) is None or pair is None:
-        raise Unreachable
-    row, mine = open_one_to_one(me, other, pair, work)
-    topics = (me.topic, other.topic)
+    nowhere = conversations.nowhere(me.key, other.key)
     return Place(
-        row=row, mine=mine, view=conversations.EVERYTHING, topics=topics, other=other, pair=pair
-    )
+        row=nowhere, mine=Participant(nowhere.key, me.key, conversations.PARTICIPANT, []),
+        view=conversations.EVERYTHING, topics=(me.topic, other.topic), other=other,
+        pair=pair or relations.new(me.key, other.key),
+    )  # fmt: skip
+
+
+def _passage(me: Member, where: Place, p: Send, work: Work) -> tuple[Place, reach.Passage]:
+    """How this message passes, and the place that it goes to, made where it is the first."""
+    if where.other is None or where.pair is None:
+        writable(me, where, work)
+        kind = contact.GROUP if where.row.group else contact.DIRECT
+        return where, reach.Passage(kind)
+    taken = reach.passage(me, where.other, where.pair, p.max_cost, work)
+    if taken.begins and taken.kind == contact.INMAIL:
+        text(p.body, work.policy.inmail_characters, "body")
+    if not where.pair.conversation:
+        work.want(*((Topic, key) for key in where.topics))
+        row, mine, pair = open_one_to_one(me, where.other, where.pair, work)
+        where = replace(where, row=row, mine=mine, pair=pair)
+    return where, taken
 
 
 def send(me: Member, p: Send, work: Work) -> Map:
@@ -108,14 +124,14 @@ def send(me: Member, p: Send, work: Work) -> Map:
         work.want(creation, (Topic, me.topic), (Handle, p.to))
     else:
         work.want(creation, (Topic, me.topic))
-    made = creations.made(me, p.client_id, "message.send", p, work)
+    made = creations.made(me.key, p.client_id, "message.send", p, work)
     if made is not None:
         return _sent(work.need(Message, made), work, duplicate=True)
     if p.to is not None:
-        where = _first_to(me, p.to, work)
+        where = _one_to_one(me, p.to, work)
     else:
         where = place(me, work.ids.conversation_key(p.conversation or ""), work)
-    kind = writable(me, where)
+    where, taken = _passage(me, where, p, work)
     work.want(*((Topic, key) for key in where.topics))
     reply_to = 0
     if p.reply_to is not None:
@@ -124,29 +140,22 @@ def send(me: Member, p: Send, work: Work) -> Map:
             raise Unreachable
         reply_to = answered.key
     row = Message(
-        work.new_key(), where.row.key, where.row.seq + 1, me.key, kind, p.body, p.client_id,
+        work.new_key(), where.row.key, where.row.seq + 1, me.key, taken.kind, p.body, p.client_id,
         work.now_ms, subject=p.subject or "", reply_to=reply_to,
-        mentions=_mentioned(p.mentions, where, work) if p.mentions else [],
     )  # fmt: skip
-    creations.remember(me, p.client_id, "message.send", p, row.key, work)
-    work.put(replace(where.row, seq=row.seq, last_message=row.key, active_ms=work.now_ms))
+    into = where.row
+    if p.mentions:
+        mentioned, into = viewers.mentioned(me, p.mentions, where, work)
+        row = replace(row, mentions=mentioned)
+    creations.remember(me.key, p.client_id, "message.send", p, row.key, work)
+    work.put(replace(into, seq=row.seq, last_message=row.key, active_ms=work.now_ms))
     work.put(row)
     data = views.message(row, work)
     for topic in where.topics:
         work.emit(topic, "message.created", data, conversation=row.conversation, message=row.key)
+    if where.other is not None and where.pair is not None and (taken.begins or taken.answers):
+        reach.take(me, where.other, where.pair, taken, where.row, work)
     return _sent(row, work, duplicate=False)
-
-
-def _mentioned(mentions: tuple[str, ...], where: Place, work: Work) -> list[int]:
-    """The participants among those mentioned; anybody else is ignored without a word."""
-    inside = (
-        {where.row.low, where.row.high}
-        if where.of_two
-        else work.need(Roster, where.row.key).roles.keys()
-    )
-    work.want(*((Handle, member) for member in mentions))
-    rows = (access.named(member, work) for member in dict.fromkeys(mentions))
-    return [row.key for row in rows if row is not None and row.key in inside]
 
 
 class Edit(Params, frozen=True):
@@ -173,9 +182,10 @@ def _changed(row: Message, where: Place, before: Message | None, name: str, work
     work.put(row)
     if before is not None:
         work.put(Revision(row.key, row.rev, pos, before.body, before.edited_at))
-    data = views.message_now(row, work, counted=counted(where, work))
+    data = views.message_now(row, work, counted=counted(where.row, work))
+    apart = viewers.before_whom(where, row, work)
     for topic in where.topics:
-        work.emit(topic, name, data, conversation=row.conversation, message=row.key)
+        work.emit(topic, name, data, conversation=row.conversation, message=row.key, apart=apart)
     return data
 
 
@@ -183,7 +193,7 @@ def edit(me: Member, p: Edit, work: Work) -> Map:
     """Replace the text of one's own message within 60 minutes; it is marked as edited."""
     text(p.body, work.policy.body_characters, "body")
     row, where = seen_message(me, p.message, work)
-    writable(me, where)
+    writable(me, where, work)
     _own(me, row, work)
     edited = replace(row, body=p.body, rev=row.rev + 1, edited_at=work.now_ms)
     return _changed(edited, where, row, "message.edited", work)
@@ -198,7 +208,9 @@ class Delete(Params, frozen=True):
 def delete(me: Member, p: Delete, work: Work) -> Map:
     """Leave a tombstone of one's own message within 60 minutes; the original is kept unseen."""
     row, where = seen_message(me, p.message, work)
-    if not where.view.current or (where.other and not contact.visible(where.other, where.pair)):
+    if where.other is None:
+        present(where)
+    elif not contact.visible(where.other, where.pair):
         raise Unreachable
     if row.sender == me.key and row.deleted_at:
         return views.message(row, work)
@@ -217,10 +229,10 @@ class React(Params, frozen=True):
 def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
     emoji(p.emoji)
     row, where = seen_message(me, p.message, work)
-    writable(me, where)
+    reactable(me, where, work)
     if row.deleted_at:
         raise Refused("deleted", "The message is deleted.")
-    many = counted(where, work)
+    many = counted(where.row, work)
     known = work.find(Reactions, row.key)
     rows = list(known.reactions) if known is not None else []
     work.want(*((Member, r.member) for r in rows), *((Topic, key) for key in where.topics))
@@ -240,10 +252,11 @@ def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
         work.put(new)
         work.put(Revision(row.key, row.rev, pos))
         data = views.reacted(row, me.key, rows, work)
+        apart = viewers.before_whom(where, row, work)
         for topic in where.topics:
             work.emit(
-                topic, "message.reacted", data,
-                conversation=row.conversation, message=row.key, member=me.key,
+                topic, "message.reacted", data, conversation=row.conversation, message=row.key,
+                member=me.key, apart=apart,
             )  # fmt: skip
     return {"reactions": views.reactions(views.present(rows), work, counted=many)}
 

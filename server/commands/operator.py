@@ -11,18 +11,19 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, results
+from server.commands import access, ledger, results
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
-from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster, Tokens
+from server.commands.facts import Devices, FenceHead, Handle, Named, Tokens
+from server.commands.groups import dismiss
 from server.commands.members import Settings, apply_settings
 from server.commands.places import place
-from server.commands.rosters import end_part
+from server.commands.roster_changes import end_part
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
-from server.domain import relations
+from server.domain import credit, relations
 from server.domain.ids import member_topic
-from server.domain.rows import Member, Pair, Refusal, Topic
+from server.domain.rows import Group, Member, Pair, Refusal, Topic, Wallet
 from server.errors import Invalid, Refused
 
 Map = dict[str, Any]
@@ -57,15 +58,19 @@ def put_member(operator: None, p: PutMember, work: Work) -> Map:
     if known is not None:
         row = replace(known, **words)
         work.want((Topic, row.topic))
+        ledger.change_plan(known, p.plan, work)
         if row != known:
             work.put(row)
         apply_settings(row, p.settings, work)
         return {"id": p.id}
     topic, refused = _succession(p.id, work)
     given = {k: v for k, v in msgspec.structs.asdict(p.settings).items() if v is not None}
-    work.put(
-        Member(key=work.new_key(), id=p.id, topic=topic, refused_until_us=refused, **words, **given)
+    made = Member(
+        key=work.new_key(), id=p.id, topic=topic, refused_until_us=refused, **words, **given
     )
+    work.put(made)
+    if p.plan != credit.BASIC:
+        work.put(Wallet(made.key, work.now_ms))  # its months begin now
     return {"id": p.id}
 
 
@@ -89,14 +94,6 @@ def _succession(member: str, work: Work) -> tuple[int, int]:
     return topic.key, 0
 
 
-def _known(member: str, field: str, work: Work) -> Member:
-    work.want((Handle, member))
-    row = access.named(member, work)
-    if row is None:
-        raise Invalid(f"{field}: there is no such member.", field=field)
-    return row
-
-
 class OneMember(Params, frozen=True):
     """A command about one member."""
 
@@ -105,7 +102,7 @@ class OneMember(Params, frozen=True):
 
 def delete_member(operator: None, p: OneMember, work: Work) -> Map:
     """End a member: sessions and tokens at once; their connections and parts follow as a job."""
-    row = _known(p.id, "id", work)
+    row = access.known(p.id, "id", work)
     work.want((FenceHead, 0), (Topic, row.topic))
     work.put(replace(_refused(row, work), alive=False))
     work.fence("revoked", row)
@@ -113,12 +110,13 @@ def delete_member(operator: None, p: OneMember, work: Work) -> Map:
 
 
 class Part(Params, frozen=True):
-    """A step of a deletion's job: end what is between a deleted member and one conversation or
-    one other member."""
+    """A step of a deletion's job: end what is between a deleted member and one conversation, one
+    group or one other member."""
 
     member: int
     conversation: int = 0
     other: int = 0
+    group: int = 0
 
 
 def part_deleted(operator: None, p: Part, work: Work) -> Map:
@@ -126,11 +124,11 @@ def part_deleted(operator: None, p: Part, work: Work) -> Map:
     gone = work.need(Member, p.member)
     if p.conversation:
         where = place(gone, p.conversation, work)
-        work.want((Roster, where.row.key), (FenceHead, 0))
-        roster = work.need(Roster, where.row.key)
-        if gone.key in roster.roles and not where.of_two:
-            work.want((Topic, where.row.topic), (Topic, gone.topic), (Memberships, gone.key))
-            end_part(where, roster, gone, "left", work)
+        if where.view.current and not where.of_two:
+            end_part(where, gone, "left", work)
+        return {}
+    if p.group:
+        dismiss(work.need(Group, p.group), gone, work)
         return {}
     other = work.need(Member, p.other)
     work.want(
@@ -156,7 +154,7 @@ def _two(p: Connection, work: Work) -> tuple[Member, Member, Pair]:
     if p.a == p.b:
         raise Invalid("b is the same member as a.", field="b")
     work.want((Handle, p.a), (Handle, p.b), (FenceHead, 0))
-    a, b = _known(p.a, "a", work), _known(p.b, "b", work)
+    a, b = access.known(p.a, "a", work), access.known(p.b, "b", work)
     ident = relations.ident(a.key, b.key)
     work.want((Pair, ident), (Topic, a.topic), (Topic, b.topic))
     pair = work.find(Pair, ident)
@@ -203,7 +201,7 @@ class Revoke(Params, frozen=True):
 
 def revoke(operator: None, p: Revoke, work: Work) -> Map:
     """End sessions, and refuse for good the tokens they could come back with."""
-    row = _known(p.member, "member", work)
+    row = access.known(p.member, "member", work)
     work.want((FenceHead, 0), (Topic, row.topic))
     if p.device is None:
         work.put(_refused(row, work))

@@ -13,12 +13,15 @@ import msgspec
 
 from server.errors import CommandError
 
+PASSED = "position.passed"
+
 
 class Event(msgspec.Struct, frozen=True):
     """An event with its position, as it goes to the sessions of its topic's audience.
 
     `ended` are the members whose access to this topic ends with the event: it is applied before
-    the event is delivered, so they do not get it.
+    the event is delivered, so they do not get it. `apart` are in the audience and may not see it:
+    they get its position alone.
     """
 
     topic: str
@@ -26,13 +29,19 @@ class Event(msgspec.Struct, frozen=True):
     name: str
     data: dict[str, Any]
     ended: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+
+    def passed(self) -> Event:
+        """What is given in its place to those from whom it is kept."""
+        return Event(self.topic, self.pos, PASSED, {})
 
 
 class Signal(msgspec.Struct, frozen=True):
     """An event without a position, for the sessions of those whose receipts switch is on.
 
-    Never to sessions of `sender`. `roster` is the position in the topic, and `fence` the last
-    fence, that the decision knew: a hub that knows of a later end of access drops it.
+    Never to sessions of `sender`, nor of those `apart`. `roster` is the position in the topic, and
+    `fence` the last fence, that the decision knew: a hub that knows of a later end of access drops
+    it.
     """
 
     topic: str
@@ -42,6 +51,7 @@ class Signal(msgspec.Struct, frozen=True):
     fence: int
     roster: int
     lasts_ms: int = 0
+    apart: tuple[str, ...] = ()
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from server.commands.facts import Roster
 from server.commands.snapshot import Snapshot
 from server.commands.work import Facts, Work
 from server.domain import contact, conversations
-from server.domain.rows import Conversation, Member, Message, Pair, Participant
-from server.errors import Unreachable
+from server.domain.groups import MANAGING
+from server.domain.rows import Conversation, GroupMember, Member, Message, Pair, Participant
+from server.errors import Refused, Unreachable
 
+_NOWHERE = 0  # what no conversation or message has: read in place of one that does not exist
 BOTH = ("member:caller", "member:other or conversation")
 
 
@@ -37,8 +38,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def place(me: Member, key: int | None, facts: Facts) -> Place:
     """The conversation of this key, if the caller is or was in it. Raises `Unreachable`."""
-    if key is None:
-        raise Unreachable
+    key = key or _NOWHERE
     facts.want((Conversation, key), (Participant, (key, me.key)))
     row = facts.find(Conversation, key)
     mine = facts.find(Participant, (key, me.key))
@@ -59,36 +59,77 @@ def place(me: Member, key: int | None, facts: Facts) -> Place:
     return Place(row=row, mine=mine, view=view, topics=topics, other=other, pair=pair)
 
 
-def writable(me: Member, where: Place) -> str:
-    """The kind that a message from the caller has here now. Raises `Unreachable` if none."""
+def writable(me: Member, where: Place, facts: Facts) -> None:
+    """Raises `Unreachable` or `Refused` unless the caller may say something here now, beyond a
+    first message to somebody, or change what they said."""
+    if where.other is None:
+        present(where)
+        if where.row.group:
+            group_writable(me, where, facts)
+        return
+    now = _standing(me, where)
+    if now.waits or (now.answers and contact.is_request(where.pair)):
+        raise Refused("request_pending", "This request has no answer yet.")
+    if not now.kind:
+        raise Unreachable
+
+
+def reactable(me: Member, where: Place, facts: Facts) -> None:
+    """The same for a reaction: in a group's large conversation everybody reacts, few write."""
+    if where.other is not None:
+        writable(me, where, facts)
+        return
+    present(where)
+
+
+def present(where: Place) -> None:
+    """Raises `Unreachable` for who is no longer in it, `Refused` for who only views it."""
     if not where.view.current:
         raise Unreachable
-    if where.row.kind != conversations.ONE_TO_ONE:
-        return "direct"
-    way = contact.way(me, where.other, where.pair)
-    if way is None:
+    if where.mine.role == conversations.VIEWER:
+        raise Refused("viewer", "You can read this conversation, and do nothing more.")
+
+
+def group_writable(me: Member, where: Place, facts: Facts) -> None:
+    """Raises `Refused` where only the group's owner and managers write."""
+    large = not conversations.has_signals(where.row.size, facts.policy)
+    if large and not manages(me, where.row.group, facts):
+        raise Refused("managers_only", "Only the group's owner and managers write here.")
+
+
+def manages(member: Member, group: int, facts: Facts) -> bool:
+    """Whether a member is a group's owner or one of its managers now."""
+    part = facts.find(GroupMember, (group, member.key))
+    return part is not None and part.role in MANAGING
+
+
+def _standing(me: Member, where: Place) -> contact.Standing:
+    if not contact.visible(where.other, where.pair) or where.other is None:
         raise Unreachable
-    return way.kind
+    return contact.standing(me, where.other, where.pair)
+
+
+def carries_signals(where: Place, facts: Facts) -> bool:
+    """Whether receipts and typing pass here at all, whoever has their switch on."""
+    if not where.view.current or where.mine.role == conversations.VIEWER:
+        return False
+    if where.other is not None:
+        return contact.signals_pass(where.other, where.pair)
+    return conversations.has_signals(where.row.size, facts.policy)
 
 
 def seen_message(me: Member, message_id: str, facts: Facts) -> tuple[Message, Place]:
     """A message that the caller may see, and where it is. Raises `Unreachable`."""
-    key = facts.ids.message_key(message_id)
-    row = facts.find(Message, key) if key is not None else None
-    if row is None:
-        raise Unreachable
-    where = place(me, row.conversation, facts)
-    if not where.view.sees_seq(row.seq):
+    row = facts.find(Message, facts.ids.message_key(message_id) or _NOWHERE)
+    where = place(me, row.conversation if row is not None else None, facts)
+    if row is None or not where.view.sees_seq(row.seq):
         raise Unreachable
     return row, where
 
 
-def counted(where: Place, facts: Facts) -> bool:
+def counted(row: Conversation, facts: Facts) -> bool:
     """Whether the conversation is so large that reactions are counts."""
-    if where.of_two:
-        return False
-    roster = facts.find(Roster, where.row.key)
-    return roster is not None and len(roster.roles) > facts.policy.signals_up_to
+    return row.size > facts.policy.signals_up_to
 
 
 def counted_at(conversation: int, pos: int, snapshot: Snapshot) -> bool:
@@ -99,15 +140,16 @@ def counted_at(conversation: int, pos: int, snapshot: Snapshot) -> bool:
 
 def open_one_to_one(
     me: Member, other: Member, pair: Pair, work: Work
-) -> tuple[Conversation, Participant]:
+) -> tuple[Conversation, Participant, Pair]:
     """Make the pair's one conversation, and both parts in it."""
     row = Conversation(
         work.new_key(), conversations.ONE_TO_ONE, 0, pair.low, pair.high, work.now_ms, me.key,
         active_ms=work.now_ms,
     )  # fmt: skip
-    mine = Participant(row.key, me.key, "participant", [])
+    mine = Participant(row.key, me.key, conversations.PARTICIPANT, [])
     work.put(row)
     work.put(mine)
-    work.put(Participant(row.key, other.key, "participant", []))
-    work.put(replace(pair, conversation=row.key))
-    return row, mine
+    work.put(Participant(row.key, other.key, conversations.PARTICIPANT, []))
+    pair = replace(pair, conversation=row.key)
+    work.put(pair)
+    return row, mine, pair

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from server.commands import results, shapes, views
+from server.commands import cursor, results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
-from server.commands.facts import Reactions, Roster
-from server.commands.places import Place, counted, counted_at, place
+from server.commands.facts import Reactions
+from server.commands.places import (
+    Place,
+    carries_signals,
+    counted,
+    counted_at,
+    manages,
+    place,
+)
 from server.commands.snapshot import Snapshot
 from server.domain import contact, conversations
-from server.domain.rows import Conversation, Member, Message, Participant, Topic
+from server.domain.rows import (
+    GroupMember,
+    Member,
+    Message,
+    Participant,
+    Topic,
+)
 from server.errors import Invalid
 
 Map = dict[str, Any]
@@ -26,7 +39,7 @@ def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot)
         *((Member, row.sender) for row in rows),
         *((Member, key) for row in rows for key in row.mentions),
     )
-    many, changes = counted(where, snapshot), {}
+    many, changes = counted(where.row, snapshot), {}
     if where.view.pos >= 0:
         many = counted_at(where.row.key, where.view.pos, snapshot)
         changes = snapshot.revisions([row.key for row in rows if row.rev], where.view.pos)
@@ -50,14 +63,10 @@ def _at(me: Member, where: Place, snapshot: Snapshot) -> Map:
     return at
 
 
-def _shown(me: Member, other: Member, part: Participant, where: Place, snapshot: Snapshot) -> bool:
+def _shown(me: Member, other: Member, part: Participant, where: Place, s: Snapshot) -> bool:
     """Whether a participant's receipt is for the reader to see: the switch is reciprocal."""
-    if not (me.receipts and other.receipts and part.shown) or not where.view.current:
-        return False
-    if where.other is not None:
-        return contact.way(me, where.other, where.pair) is not None
-    roster = snapshot.find(Roster, where.row.key)
-    return roster is not None and conversations.has_signals(len(roster.roles), snapshot.policy)
+    on = me.receipts and other.receipts and part.shown > 0
+    return on and carries_signals(where, s)
 
 
 def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:
@@ -76,26 +85,54 @@ def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> 
         "seq": last_seq,
         "read": mine.read,
         "unread": unread,
-        "state": "open" if view.current else "closed",
+        "state": _state(where),
         "at": _at(me, where, snapshot),
     }
+    out |= _roster(me, where, snapshot)
+    return out
+
+
+def _state(where: Place) -> str:
+    """ "closed" says that one has left, or that a request was declined; never a block."""
+    if where.other is None:
+        return "open" if where.view.current else "closed"
+    if contact.is_request(where.pair):
+        return "request"
+    return "closed" if contact.is_closed(where.pair) else "open"
+
+
+def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
+    """Who is in it as its reader sees it; of a large one only how many."""
+    row, large = where.row, snapshot.policy.signals_up_to
+    if where.view.current and row.size > large:
+        return {"participant_count": row.size, "participants": []}
     everybody = snapshot.participants(row.key)
     if where.other is None:
-        pos = view.pos if view.pos >= 0 else 2**62
+        pos = where.view.pos if where.view.pos >= 0 else 2**62
         everybody = [part for part in everybody if conversations.present_at(part, pos)]
-    out["participant_count"] = len(everybody)
-    out["participants"] = []
-    if len(everybody) <= snapshot.policy.signals_up_to:
-        snapshot.want(*((Member, part.member) for part in everybody))
-        for part in everybody:
-            member = snapshot.find(Member, part.member)
-            assert member is not None
-            entry: Map = {"member": member.id, "name": member.name,
-                          "role": part.role or "participant"}  # fmt: skip
-            if _shown(me, member, part, where, snapshot):
-                entry["shown"] = part.shown
-            out["participants"].append(entry)
-    return out
+    count = sum(part.role != conversations.VIEWER for part in everybody)
+    listed = everybody if count <= large else []
+    snapshot.want(
+        *((Member, part.member) for part in listed),
+        *((GroupMember, (row.group, part.member)) for part in listed if row.group),
+    )
+    return {
+        "participant_count": count,
+        "participants": [_participant(me, part, where, snapshot) for part in listed],
+    }
+
+
+def _participant(me: Member, part: Participant, where: Place, snapshot: Snapshot) -> Map:
+    member = snapshot.find(Member, part.member)
+    assert member is not None
+    role = part.role or conversations.PARTICIPANT
+    group = where.row.group
+    if group and role == conversations.PARTICIPANT and manages(member, group, snapshot):
+        role = "manager"
+    entry: Map = {"member": member.id, "name": member.name, "role": role}
+    if _shown(me, member, part, where, snapshot):
+        entry["shown"] = part.shown
+    return entry
 
 
 class Get(Params, frozen=True):
@@ -119,27 +156,11 @@ class List(Params, frozen=True):
     filter: Literal["all", "unread", "requests"] = "all"
 
 
-def _cursor(row: Conversation, active_ms: int, snapshot: Snapshot) -> str:
-    return f"{active_ms}.{snapshot.ids.conversation(row.key)}"
-
-
-def _after_cursor(text: str | None, snapshot: Snapshot) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    active, _, conversation = text.partition(".")
-    key = snapshot.ids.conversation_key(conversation)
-    if key is None or not (active.isascii() and active.isdigit() and len(active) <= 16):
-        raise Invalid("before is not what an earlier list gave as next.", field="before")
-    return int(active), key
-
-
 def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
     """The caller's conversations, the latest active first."""
     limit = min(p.limit, PAGE)
-    found: list[tuple[Conversation, Participant]] = []
-    if p.filter != "requests":
-        before = _after_cursor(p.before, snapshot)
-        found = snapshot.inbox(me.key, before, limit + 1, unread=p.filter == "unread")
+    before = cursor.read(p.before, snapshot.ids.conversation_key)
+    found = snapshot.inbox(me.key, before, limit + 1, p.filter)
     rows = found[:limit]
     unread = snapshot.unread(me.key, rows)
     places = [place(me, row.key, snapshot) for row, _ in rows]
@@ -155,7 +176,8 @@ def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
     }
     if len(found) > limit:
         last, mine = rows[-1]
-        out["next"] = _cursor(last, mine.ended_ms or last.active_ms, snapshot)
+        when = mine.ended_ms or last.active_ms
+        out["next"] = cursor.write(when, snapshot.ids.conversation(last.key))
     return out
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from server.commands.command import Id, MemberRef
 from server.commands.shapes import (
+    KINDS,
     At,
     Conversation,
     Invitation,
@@ -98,7 +99,9 @@ class Way(Shape, frozen=True):
     kind: str
     allowed: bool
     cost: Annotated[int, Meta(description="In credits.")]
-    needs: Annotated[list[str], Meta(description="What would open it: connect.")]
+    needs: Annotated[
+        list[str], Meta(description="What would open it: connect, wait, upgrade, buy credits.")
+    ]
 
 
 class Ways(Shape, frozen=True):
@@ -138,7 +141,7 @@ class Sent(Shape, frozen=True):
     conversation: Id
     message: Id
     seq: Seq
-    kind: Annotated[str, Meta(description="How it was allowed: direct.")]
+    kind: Annotated[str, Meta(description=KINDS)]
     sent_at: Millis
     duplicate: Duplicate
 
@@ -195,3 +198,49 @@ class Batched(Shape, frozen=True):
     """Each command's {result} or {error}, in order."""
 
     results: list[dict[str, Any]]
+
+
+class Balance(Shape, frozen=True):
+    """A member's credits."""
+
+    balance: int
+
+
+class LedgerEntry(Shape, frozen=True):
+    """A change of a balance."""
+
+    at_ms: Millis
+    change: Annotated[int, Meta(description="Credits that came in, or went if below 0.")]
+    reason: Annotated[
+        str,
+        Meta(
+            description="plan, inmail, refund, expired, plan_ended; or the operator's for a grant."
+        ),
+    ]
+    expires_at: Annotated[int, Meta(description="When they do, Unix ms.")] | UnsetType = UNSET
+
+
+class Ledger(Shape, frozen=True):
+    """A page of a ledger, the newest entries first."""
+
+    balance: int
+    entries: list[LedgerEntry]
+    more: More
+    at: At
+    next: Next | UnsetType = UNSET
+
+
+class Group(Shape, frozen=True):
+    """A group that one is in."""
+
+    group: Annotated[str, Meta(description="Its id, the operator's.")]
+    name: str
+    role: Annotated[str, Meta(description="owner, manager or member.")]
+    size: int
+
+
+class Groups(Shape, frozen=True):
+    """The groups that one is in, by name."""
+
+    groups: list[Group]
+    at: At

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, results, views
+from server.commands import access, creations, group_talk, results
 from server.commands.command import (
     ClientId,
     Command,
@@ -22,13 +22,13 @@ from server.commands.command import (
     other_than,
     text,
 )
-from server.commands.facts import FenceHead, Handle, Memberships, Roster
-from server.commands.places import Place, open_one_to_one, place
+from server.commands.facts import FenceHead, Handle, Memberships
+from server.commands.places import Place, manages, open_one_to_one, place, present
+from server.commands.roster_changes import change_roster, end_part, found, room, tell_joined
 from server.commands.work import Work
 from server.domain import contact, conversations, relations
-from server.domain.ids import conversation_topic
 from server.domain.rows import Conversation, Creation, Member, Pair, Participant, Topic
-from server.errors import Refused, Unreachable
+from server.errors import Invalid, Refused, Unreachable
 
 Map = dict[str, Any]
 CONVERSATION = ("member:caller", "conversation", "member:each concerned")
@@ -44,47 +44,17 @@ def _connected(me: Member, members: list[str], work: Work) -> list[Member]:
     )
     for other in others:
         pair = work.find(Pair, relations.ident(me.key, other.key))
-        way = contact.way(me, other, pair)
-        if way is None or way.kind != "direct":
+        if not (contact.visible(other, pair) and relations.connected(pair)):
             raise Unreachable
     return others
-
-
-def _tell_joined(row: Conversation, topic: str, pos: int, member: Member, work: Work) -> None:
-    data = {"conversation": work.ids.conversation(row.key), "topic": topic, "pos": pos}
-    work.emit(member.topic, "conversation.joined", data, conversation=row.key, refs={"pos": pos})
-
-
-def _found(me: Member, others: list[Member], title: str, work: Work) -> Conversation:
-    """A new conversation of the caller and these; founders have no roster event."""
-    key = work.new_key()
-    topic = Topic(
-        work.new_key(), conversation_topic(work.ids.conversation(key)), changed_ms=work.now_ms
-    )
-    row = Conversation(
-        key, conversations.SEVERAL, topic.key, 0, 0, work.now_ms, me.key, title=title,
-        active_ms=work.now_ms,
-    )  # fmt: skip
-    work.put(topic)
-    work.put(row)
-    for member in (me, *others):
-        work.put(conversations.join(row, 0, member.key, None, work.policy))
-        _tell_joined(row, topic.name, 0, member, work)
-    return row
-
-
-def _room(count: int, work: Work) -> None:
-    if count > work.policy.participants_per_conversation:
-        raise Refused(
-            "participants_per_conversation",
-            f"A conversation has at most {work.policy.participants_per_conversation} participants.",
-        )
 
 
 class Start(Params, frozen=True):
     """conversation.start."""
 
-    members: Annotated[list[MemberRef], Meta(min_length=1, max_length=1000)]
+    members: Annotated[
+        list[MemberRef], Meta(max_length=1000, description="None: all of the group.")
+    ]
     title: str = ""
     group: Id | None = None
     client_id: ClientId | None = None
@@ -95,7 +65,7 @@ def _made(me: Member, p: Start | Add, command: str, work: Work) -> Map | None:
     if p.client_id is None:
         return None
     work.want((Creation, (me.key, p.client_id)), (Topic, me.topic))
-    made = creations.made(me, p.client_id, command, p, work)
+    made = creations.made(me.key, p.client_id, command, p, work)
     if made is None:
         return None
     return {"conversation": work.ids.conversation(made), "duplicate": True}
@@ -107,21 +77,27 @@ def start(me: Member, p: Start, work: Work) -> Map:
     members = list(dict.fromkeys(p.members))
     for member in members:
         other_than(me, member, "members")
-    if p.group is not None:
-        raise Unreachable
+    if not members and p.group is None:
+        raise Invalid("members: at least one, outside a group.", field="members")
     made = _made(me, p, "conversation.start", work)
     if made is not None:
         return made
-    _room(len(members) + 1, work)
     work.want((Topic, me.topic))
-    others = _connected(me, members, work)
-    if len(others) == 1:
-        pair = work.need(Pair, relations.ident(me.key, others[0].key))
-        key = pair.conversation or open_one_to_one(me, others[0], pair, work)[0].key
+    if p.group is not None:
+        key = group_talk.start(me, p.group, members, p.title, work)
     else:
-        key = _found(me, others, p.title, work).key
-    creations.remember(me, p.client_id, "conversation.start", p, key, work)
+        key = _start(me, members, p.title, work)
+    creations.remember(me.key, p.client_id, "conversation.start", p, key, work)
     return {"conversation": work.ids.conversation(key), "duplicate": False}
+
+
+def _start(me: Member, members: list[str], title: str, work: Work) -> int:
+    room(len(members) + 1, work)
+    others = _connected(me, members, work)
+    if len(others) > 1:
+        return found(me, others, title, 0, work).key
+    pair = work.need(Pair, relations.ident(me.key, others[0].key))
+    return pair.conversation or open_one_to_one(me, others[0], pair, work)[0].key
 
 
 class Add(Params, frozen=True):
@@ -140,13 +116,23 @@ def _inside(me: Member, conversation: str, work: Work) -> Place:
     return where
 
 
-def _of_several(me: Member, conversation: str, work: Work) -> tuple[Place, Roster]:
+def _of_several(me: Member, conversation: str, work: Work) -> Place:
     """Raises `Unreachable`; `Refused` for a conversation of two."""
     where = _inside(me, conversation, work)
     if where.of_two:
         raise Refused("one_to_one", "A conversation between two stays as it is.")
-    work.want((Roster, where.row.key), (Topic, where.row.topic), (FenceHead, 0))
-    return where, work.need(Roster, where.row.key)
+    work.want((Topic, where.row.topic), (FenceHead, 0))
+    return where
+
+
+def _changeable(me: Member, conversation: str, work: Work) -> Place:
+    """One whose roster and title the caller may change: any participant's own, of a group's its
+    owner and managers. Raises `Unreachable`, `Refused`."""
+    where = _of_several(me, conversation, work)
+    present(where)
+    if where.row.group and not manages(me, where.row.group, work):
+        raise Refused("managers_only", "Only the group's owner and managers change this.")
+    return where
 
 
 def add(me: Member, p: Add, work: Work) -> Map:
@@ -161,61 +147,37 @@ def add(me: Member, p: Add, work: Work) -> Map:
         if p.member == where.other.id:
             raise Refused("already_participant", "They are in this conversation.")
         work.want((Topic, me.topic))
-        row = _found(me, _connected(me, members, work), "", work)
-        creations.remember(me, p.client_id, "conversation.add", p, row.key, work)
+        row = found(me, _connected(me, members, work), "", 0, work)
+        creations.remember(me.key, p.client_id, "conversation.add", p, row.key, work)
         return {"conversation": work.ids.conversation(row.key), "duplicate": False}
-    where, roster = _of_several(me, p.conversation, work)
-    key = where.row.key
-    (other,) = _connected(me, [p.member], work)
-    work.want((Participant, (key, other.key)), (Memberships, other.key))
-    creations.remember(me, p.client_id, "conversation.add", p, key, work)
-    if other.key not in roster.roles:
-        _room(len(roster.roles) + 1, work)
-        row = replace(where.row, rev=where.row.rev + 1)
-        changes = [[other.key, "added", "participant"]]
-        pos = _change_roster(row, changes, len(roster.roles) + 1, (), work)
-        before = work.find(Participant, (key, other.key))
-        work.put(conversations.join(row, pos, other.key, before, work.policy))
-        topic = work.need(Topic, row.topic)
-        _tell_joined(row, topic.name, pos, other, work)
+    where = _changeable(me, p.conversation, work)
+    group = where.row.group
+    (other,) = (
+        group_talk.fellows(me, group, [p.member], work)
+        if group
+        else _connected(me, [p.member], work)
+    )
+    creations.remember(me.key, p.client_id, "conversation.add", p, where.row.key, work)
+    _bring_in(where.row, other, work)
     return {"conversation": p.conversation, "duplicate": False}
 
 
-def _change_roster(
-    row: Conversation,
-    changes: list[list[Any]],
-    count: int,
-    ended: tuple[str, ...],
-    work: Work,
-) -> int:
-    work.put(row)
-    data = views.roster_change(row, row.rev, changes, count, work)
-    refs: dict[str, object] = {"rev": row.rev, "changes": changes, "count": count}
-    return work.emit(
-        row.topic, "roster.changed", data, ended=ended, conversation=row.key, refs=refs
-    )
-
-
-def end_part(where: Place, roster: Roster, member: Member, change: str, work: Work) -> None:
-    """End a participant's access: in the log, on their own topic, and behind a fence."""
-    key = where.row.key
-    work.want((Participant, (key, member.key)), (Topic, member.topic), (Memberships, member.key))
-    row = replace(where.row, rev=where.row.rev + 1)
-    role = roster.roles[member.key]
-    count = len(roster.roles)
-    changes = [[member.key, change, role]]
-    pos = _change_roster(row, changes, count - 1, (member.id,), work)
-    part = work.need(Participant, (key, member.key))
-    work.put(conversations.leave(row, pos, part))
-    if member.alive:
-        data = {
-            "conversation": work.ids.conversation(key),
-            "topic": work.need(Topic, row.topic).name,
-            "pos": pos - 1,
-        }
-        refs: dict[str, object] = {"pos": pos - 1}
-        work.emit(member.topic, "conversation.left", data, conversation=key, refs=refs)
-    work.fence("removed", member, conversation=row, pos=pos - 1)
+def _bring_in(row: Conversation, other: Member, work: Work) -> None:
+    """Make a participant of who is none, a viewer included."""
+    work.want((Participant, (row.key, other.key)), (Memberships, other.key))
+    before = work.find(Participant, (row.key, other.key))
+    role = before.role if before is not None else ""
+    if role not in ("", conversations.VIEWER):
+        return
+    room(row.size + 1, work)
+    if role and before is not None:
+        before = conversations.as_participant(before)
+    viewers = row.viewers - bool(role)
+    row = replace(row, rev=row.rev + 1, size=row.size + 1, viewers=viewers)
+    changes = [[other.key, "added", conversations.PARTICIPANT]]
+    pos = change_roster(row, changes, (), work)
+    work.put(conversations.join(row, pos, other.key, before, work.policy))
+    tell_joined(row, pos, other, work)
 
 
 class Remove(Params, frozen=True):
@@ -228,11 +190,12 @@ class Remove(Params, frozen=True):
 def remove(me: Member, p: Remove, work: Work) -> Map:
     """Take a participant out; they keep what they could see until then."""
     other_than(me, p.member, "member")
-    where, roster = _of_several(me, p.conversation, work)
+    where = _changeable(me, p.conversation, work)
     other = access.reachable(p.member, work)
-    if other.key not in roster.roles:
+    part = work.find(Participant, (where.row.key, other.key))
+    if part is None or not part.role:
         raise Unreachable
-    end_part(where, roster, other, "removed", work)
+    end_part(where, other, "removed", work)
     return {}
 
 
@@ -244,8 +207,7 @@ class Leave(Params, frozen=True):
 
 def leave(me: Member, p: Leave, work: Work) -> Map:
     """Leave; one keeps what one could see until then."""
-    where, roster = _of_several(me, p.conversation, work)
-    end_part(where, roster, me, "left", work)
+    end_part(_of_several(me, p.conversation, work), me, "left", work)
     return {}
 
 
@@ -259,7 +221,7 @@ class Rename(Params, frozen=True):
 def rename(me: Member, p: Rename, work: Work) -> Map:
     """Give a conversation another title; an empty one goes back to its participants' names."""
     text(p.title, work.policy.title_characters, "title", empty=True)
-    where, _ = _of_several(me, p.conversation, work)
+    where = _changeable(me, p.conversation, work)
     if where.row.title != p.title:
         row = replace(where.row, title=p.title, rev=where.row.rev + 1)
         work.put(row)
@@ -269,18 +231,6 @@ def rename(me: Member, p: Rename, work: Work) -> Map:
             refs={"title": row.title, "before": where.row.title, "rev": row.rev},
         )  # fmt: skip
     return {}
-
-
-class Request(Params, frozen=True):
-    """request.accept and request.decline."""
-
-    conversation: Id
-
-
-def answer_request(me: Member, p: Request, work: Work) -> Map:
-    """Answer a message request. Direct messages are none, so there is nothing to answer yet."""
-    place(me, work.ids.conversation_key(p.conversation), work)
-    raise Refused("already_answered", "This conversation is no open request.")
 
 
 _ERRORS = ("unreachable", "refused")
@@ -310,13 +260,5 @@ COMMANDS = (
         name="conversation.rename", params=Rename, run=rename, kind="write", rate="change",
         locks=CONVERSATION, doc="Change a conversation's title.",
         result=results.Done, errors=_ERRORS,
-    ),
-    Command(
-        name="request.accept", params=Request, run=answer_request, kind="write", rate="change",
-        locks=CONVERSATION, doc="Accept a message request.", result=results.Done, errors=_ERRORS,
-    ),
-    Command(
-        name="request.decline", params=Request, run=answer_request, kind="write", rate="change",
-        locks=CONVERSATION, doc="Decline a message request.", result=results.Done, errors=_ERRORS,
     ),
 )  # fmt: skip

@@ -20,6 +20,9 @@ Pos = Annotated[int, Meta(ge=0, description="A position in a topic's log.")]
 At = Annotated[dict[str, Pos], Meta(description="The positions at which this was read, by topic.")]
 
 
+KINDS = "How it was allowed: direct, open_profile, group or inmail."
+
+
 class Shape(msgspec.Struct, frozen=True):
     """A map on the wire. More fields may come with a later version: ignore unknown ones."""
 
@@ -75,7 +78,7 @@ class Message(Shape, frozen=True):
     sender: MemberRef
     sent_at: Millis
     rev: Annotated[int, Meta(ge=0, description="Counts its changes, reactions included.")]
-    kind: Annotated[str, Meta(description="How it was allowed: direct.")] | UnsetType = UNSET
+    kind: Annotated[str, Meta(description=KINDS)] | UnsetType = UNSET
     body: str | UnsetType = UNSET
     client_id: Annotated[str, Meta(description="The sender's.")] | UnsetType = UNSET
     reactions: list[Reaction] | UnsetType = UNSET
@@ -114,7 +117,10 @@ class Conversation(Shape, frozen=True):
     unread: int
     state: Annotated[
         Literal["open", "request", "closed"],
-        Meta(description="closed: one has left it or was removed. Never by a block."),
+        Meta(
+            description="request: the first message waits for an answer. closed: one has left it or"
+            " was removed, or a request was declined. Never by a block."
+        ),
     ]
     at: At
 
@@ -210,6 +216,29 @@ class Blocked(Shape, frozen=True):
 
     member: MemberRef
     blocked: bool
+
+
+class Requested(Shape, frozen=True):
+    """A conversation that waits to be accepted or declined."""
+
+    conversation: Id
+
+
+class RequestAnswered(Shape, frozen=True):
+    """A request that has been answered, one's own or another's."""
+
+    conversation: Id
+    accepted: bool
+
+
+class Credits(Shape, frozen=True):
+    """One's credits."""
+
+    balance: int
+
+
+class Passed(Shape, frozen=True):
+    """Nothing: the position alone counts."""
 
 
 class Moved(Shape, frozen=True):

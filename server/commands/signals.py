@@ -10,12 +10,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import results
+from server.commands import results, viewers
 from server.commands.command import Command, Id, Params, Seq
-from server.commands.facts import FenceHead, Roster
-from server.commands.places import BOTH, Place, place, writable
+from server.commands.facts import FenceHead
+from server.commands.places import BOTH, Place, carries_signals, place, writable
 from server.commands.work import Work
-from server.domain import contact, conversations
+from server.domain import contact
 from server.domain.rows import Member, Topic
 
 Map = dict[str, Any]
@@ -31,17 +31,13 @@ class Read(Params, frozen=True):
 def _audience(me: Member, where: Place, work: Work) -> int | None:
     """The topic that a signal of the caller's goes to, or None where nobody may have one.
 
-    rules: one switch, reciprocal; nothing above 50 participants or between who cannot write.
+    rules: one switch, reciprocal.
     """
-    if not me.receipts or not where.view.current:
+    if not me.receipts or not carries_signals(where, work):
         return None
     if where.other is None:
-        roster = work.need(Roster, where.row.key)
-        small = conversations.has_signals(len(roster.roles), work.policy)
-        return where.row.topic if small else None
-    if contact.way(me, where.other, where.pair) is None or not where.other.receipts:
-        return None
-    return where.other.topic
+        return where.row.topic
+    return where.other.topic if where.other.receipts else None
 
 
 def read(me: Member, p: Read, work: Work) -> Map:
@@ -57,7 +53,7 @@ def read(me: Member, p: Read, work: Work) -> Map:
         data = {"conversation": p.conversation, "read": seq}
         work.emit(me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq})
     # Shown only by reading now, with the switch on: what was read before stays unsaid.
-    shows = me.receipts and _may_show(me, where, work)
+    shows = me.receipts and carries_signals(where, work)
     if shows and seq > mine.shown and seq > where.mine.read:
         mine = replace(mine, shown=seq, shown_ms=work.now_ms)
         if audience is not None:
@@ -67,20 +63,11 @@ def read(me: Member, p: Read, work: Work) -> Map:
                 {"conversation": p.conversation, "member": me.id, "seq": seq,
                  "seen_at": work.now_ms},
                 me.id,
+                apart=viewers.names(where, work),
             )  # fmt: skip
     if mine is not where.mine:
         work.put(mine)
     return {"read": mine.read}
-
-
-def _may_show(me: Member, where: Place, work: Work) -> bool:
-    """Whether reading here is shown at all, whoever has their switch on."""
-    if not where.view.current:
-        return False
-    if where.other is not None:
-        return contact.way(me, where.other, where.pair) is not None
-    roster = work.need(Roster, where.row.key)
-    return conversations.has_signals(len(roster.roles), work.policy)
 
 
 class Typing(Params, frozen=True):
@@ -91,7 +78,8 @@ class Typing(Params, frozen=True):
 
 def _typing(me: Member, p: Typing, work: Work, name: str) -> Map:
     where = place(me, work.ids.conversation_key(p.conversation), work)
-    writable(me, where)
+    if not _recipient_of_request(me, where):
+        writable(me, where, work)
     work.want((FenceHead, 0), *((Topic, key) for key in where.topics))
     audience = _audience(me, where, work)
     if audience is not None:
@@ -99,8 +87,15 @@ def _typing(me: Member, p: Typing, work: Work, name: str) -> Map:
         data: Map = {"conversation": p.conversation, "member": me.id}
         if lasts:
             data["expires_in_ms"] = lasts
-        work.signal(audience, name, data, me.id, lasts)
+        work.signal(audience, name, data, me.id, lasts, viewers.names(where, work))
     return {}
+
+
+def _recipient_of_request(me: Member, where: Place) -> bool:
+    """Whoever has a request before them may type an answer, which its sender is not shown."""
+    pair = where.pair
+    visible = where.other is not None and contact.visible(where.other, pair)
+    return visible and pair is not None and contact.is_request(pair) and pair.approacher != me.key
 
 
 def typing_start(me: Member, p: Typing, work: Work) -> Map:

@@ -12,7 +12,9 @@ from typing import Protocol
 from server.commands.work import Facts
 from server.domain.rows import (
     Conversation,
+    Credit,
     Entry,
+    Group,
     Invitation,
     Member,
     Message,
@@ -35,15 +37,28 @@ class Snapshot(Facts, Protocol):
         """Living members who are "connected" to this one or "blocked" by it, by name and id,
         those that come after `after`."""
 
-    def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
-        """What deleted members still have: (member, conversation, 0) for a part in one of more
-        than two, (member, 0, other) for a connection or an invitation."""
+    def announcements(self, limit: int) -> list[tuple[int, list[int]]]:
+        """Announcements that are not done: their conversation, and the next of the group's
+        members by key, at most `limit`; none when all have been."""
+
+    def ledger(self, member: int, before: tuple[int, int] | None, limit: int) -> list[Credit]:
+        """A member's entries, the newest first, older than `before` (at_ms, key)."""
+
+    def groups(self, member: int) -> list[tuple[Group, str]]:
+        """The groups that a member is in, by name, with their role."""
+
+    def group_roles(self, group: str) -> dict[str, str]:
+        """The living members of a group, by id, with their roles; empty if there is no group."""
+
+    def leftovers(self, limit: int) -> list[dict[str, int]]:
+        """What deleted members still have: by key the `member`, and the `conversation` of more
+        than two, the `group`, or the `other` of a connection or an invitation."""
 
     def inbox(
-        self, member: int, before: tuple[int, int] | None, limit: int, *, unread: bool
+        self, member: int, before: tuple[int, int] | None, limit: int, which: str
     ) -> list[tuple[Conversation, Participant]]:
         """Conversations this member is or was in, the latest active first as they saw it, older
-        than `before` (active_ms, key)."""
+        than `before` (active_ms, key): "all", with something "unread", or open "requests"."""
 
     def unread(self, member: int, rows: Sequence[tuple[Conversation, Participant]]) -> list[int]:
         """For each, how many messages of others after `read` this member may see."""

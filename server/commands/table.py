@@ -9,11 +9,16 @@ from typing import Any
 
 from server.commands import (
     access,
+    blocks,
     connections,
+    group_talk,
+    groups,
     members,
     messages,
     operator,
+    purse,
     reading,
+    requests,
     rosters,
     signals,
 )
@@ -25,11 +30,21 @@ from server.domain.rows import Topic
 
 MEMBER: dict[str, Command] = {
     command.name: command
-    for noun in (members, connections, messages, signals, rosters, reading)
+    for noun in (
+        members, connections, blocks, messages, signals, rosters, requests, groups, purse, reading,
+    )
     for command in noun.COMMANDS
+}  # fmt: skip
+OPERATOR: dict[str, Command] = {
+    command.name: command
+    for commands in (operator.COMMANDS, groups.OPERATORS, purse.OPERATORS)
+    for command in commands
 }
-OPERATOR: dict[str, Command] = {command.name: command for command in operator.COMMANDS}
-_INTERNAL: dict[str, Command] = {command.name: command for command in operator.INTERNAL}
+_INTERNAL: dict[str, Command] = {
+    command.name: command
+    for commands in (operator.INTERNAL, groups.INTERNAL, group_talk.INTERNAL)
+    for command in commands
+}
 
 
 def of(caller: Caller) -> dict[str, Command]:

@@ -19,6 +19,7 @@ from server.domain.policy import Policy
 from server.domain.rows import Conversation, Entry, Fence, Member, Row, Topic
 
 R = TypeVar("R", bound=Row)
+APART = "apart"  # of an entry: from whom it is kept, by key
 
 
 class Facts(Protocol):
@@ -87,7 +88,7 @@ class Work:
         """Raises `Missing` with all of these that are not known yet. To want or find a topic's
         row claims the topic: nobody else changes what it guards until the commit."""
         known = self.world.known
-        missing = [w for w in wants if w[1] not in known.get(w[0], ())]
+        missing = [w for w in wants if w[1] not in known.get(w[0], ()) and w not in self.put_rows]
         if missing:
             raise Missing(missing)
 
@@ -139,28 +140,40 @@ class Work:
         message: int = 0,
         member: int = 0,
         refs: dict[str, object] | None = None,
+        apart: tuple[Member, ...] = (),
     ) -> int:
         """Append an event to a topic's log; answers its position.
 
         `data` is what goes out now; the log keeps `conversation`, `message`, `member` by key and
-        `refs`, from which `server.commands.log` builds it again.
+        `refs`, from which `server.commands.log` builds it again. `apart` are those of the topic's
+        audience from whom it is kept: they are given its position alone.
         """
         topic = self.need(Topic, topic_key)
         pos = topic.head + 1
         self.put(replace(topic, head=pos, changed_ms=self.now_ms))
-        self.put(
-            Entry(topic_key, pos, name, self.now_ms, conversation, message, member, refs or {})
-        )
-        self.events.append(Event(topic.name, pos, name, data, ended))
+        kept = refs or {}
+        if apart:
+            kept = {**kept, APART: [one.key for one in apart]}
+        self.put(Entry(topic_key, pos, name, self.now_ms, conversation, message, member, kept))
+        hidden = tuple(one.id for one in apart)
+        self.events.append(Event(topic.name, pos, name, data, ended, hidden))
         return pos
 
     def signal(
-        self, topic_key: int, name: str, data: dict[str, Any], sender: str, lasts_ms: int = 0
+        self,
+        topic_key: int,
+        name: str,
+        data: dict[str, Any],
+        sender: str,
+        lasts_ms: int = 0,
+        apart: tuple[str, ...] = (),
     ) -> None:
-        """Send a signal to a topic's audience."""
+        """Send a signal to a topic's audience, but for those `apart`."""
         topic = self.need(Topic, topic_key)
         head = self.need(FenceHead, 0).seq
-        self.signals.append(Signal(topic.name, name, data, sender, head, topic.head, lasts_ms))
+        self.signals.append(
+            Signal(topic.name, name, data, sender, head, topic.head, lasts_ms, apart)
+        )
 
     def fence(
         self,

@@ -1,7 +1,9 @@
 """Who may reach whom, and how: the one decision behind every message, invitation and `explain`.
 
 The server decides the kind; the first way that is open is taken. What a block or a deletion would
-give away is answered as if the member did not exist (`None`).
+give away is answered as if the member did not exist. What stands between the two already, a
+connection or an approach that was answered or not, decides first (`standing`); only where nothing
+does is a new approach looked at, with its facts (`Approach`).
 """
 
 from __future__ import annotations
@@ -11,7 +13,16 @@ from collections.abc import Sequence
 import msgspec
 
 from server.domain import relations
+from server.domain.credit import BASIC
+from server.domain.policy import Policy
 from server.domain.rows import Member, Pair
+
+DIRECT, OPEN_PROFILE, GROUP, INMAIL = "direct", "open_profile", "group", "inmail"
+REQUESTS = (GROUP, INMAIL)  # they wait in the recipient's requests until answered
+PENDING, OPEN, CLOSED = "pending", "open", "closed"  # stages of an approach
+
+# What a member can do so that a way opens.
+CONNECT, WAIT, UPGRADE, BUY = "connect", "wait", "upgrade", "buy credits"
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -23,22 +34,117 @@ class Way(msgspec.Struct, frozen=True):
     needs: list[str] = []
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """What is between two members already. `kind` is that of a message which passes now, "" where
+    none does; `waits`: one's own request has no answer yet; `answers`: to write is to answer the
+    other's approach; `fresh`: a new approach may be made."""
+
+    kind: str = ""
+    waits: bool = False
+    answers: bool = False
+    fresh: bool = False
+
+
+class Approach(msgspec.Struct, frozen=True):
+    """The facts of a new approach: whether both are in some group, how many group requests the
+    sender has made this month, and their credits."""
+
+    fellows: bool
+    openers: int
+    balance: int
+
+
 def visible(other: Member | None, pair: Pair | None) -> bool:
     """Whether anything may pass between two members at all: both exist, and neither blocks."""
     return other is not None and other.alive and not relations.blocked(pair)
 
 
-def ways(sender: Member, other: Member | None, pair: Pair | None) -> Sequence[Way] | None:
-    """Every way from `sender` to `other` in the rulebook's order; None if there is nobody there.
+def standing(sender: Member, other: Member, pair: Pair | None) -> Standing:
+    """What stands between two members who are `visible` to each other, for this sender.
 
-    rules: direct messages pass between connections, on every plan, free.
+    rules: direct between connections; once answered, a conversation is open both ways in the kind
+    that opened it; before, its sender may send nothing more; declined, it is closed to them.
     """
-    if not visible(other, pair):
-        return None
-    open_now = relations.connected(pair)
-    return (Way("direct", open_now, 0, [] if open_now else ["connect"]),)
+    if pair is None:
+        return Standing(fresh=True)
+    theirs = pair.approacher != sender.key
+    pending = pair.stage == PENDING
+    if relations.connected(pair):
+        return Standing(DIRECT, answers=pending and theirs)
+    if pair.stage == OPEN:
+        return Standing(pair.approach)
+    if pending and theirs:
+        return Standing(pair.approach, answers=True)
+    if pending and pair.approach in REQUESTS:
+        return Standing(waits=True)
+    if pending and takes_open_profile(other):
+        return Standing(OPEN_PROFILE)
+    return Standing(fresh=theirs or pair.stage != CLOSED)
 
 
-def way(sender: Member, other: Member | None, pair: Pair | None) -> Way | None:
-    """The way that a message from `sender` to `other` takes now, or None if none is open."""
-    return next((way for way in ways(sender, other, pair) or () if way.allowed), None)
+def takes_open_profile(other: Member) -> bool:
+    """Whether anybody may write to this member: any plan but basic [A]."""
+    return other.open_profile and other.plan != BASIC
+
+
+def ways(
+    sender: Member, other: Member, pair: Pair | None, approach: Approach, policy: Policy
+) -> Sequence[Way]:
+    """Every way from `sender` to `other`, who are visible to each other, in the rulebook's order.
+
+    Who lacks a plan or credits of their own is told of that alone: it does not say whether the
+    other accepts InMail.
+    """
+    now = standing(sender, other, pair)
+    if now.fresh:
+        return _approaches(sender, other, approach, policy)
+    needs = [WAIT] if now.waits else []
+    direct = now.kind == DIRECT
+    return (
+        Way(DIRECT, direct, needs=[] if direct else [CONNECT]),
+        *(Way(kind, now.kind == kind, needs=needs) for kind in (OPEN_PROFILE, GROUP, INMAIL)),
+    )
+
+
+def _approaches(sender: Member, other: Member, approach: Approach, policy: Policy) -> Sequence[Way]:
+    left = approach.openers < policy.group_openers_per_month
+    cost = policy.inmail_cost
+    lacks = UPGRADE if sender.plan == BASIC else BUY if approach.balance < cost else ""
+    return (
+        Way(DIRECT, allowed=False, needs=[CONNECT]),
+        Way(OPEN_PROFILE, takes_open_profile(other)),
+        Way(GROUP, approach.fellows and left, needs=[WAIT] if approach.fellows > left else []),
+        Way(INMAIL, other.inmail and not lacks, cost, [lacks] if lacks else []),
+    )
+
+
+def signals_pass(other: Member, pair: Pair | None) -> bool:
+    """Whether receipts and typing pass between two: who could write to each other, each way.
+
+    rules: never for requests, nor an InMail before an answer.
+    """
+    if pair is None or not visible(other, pair):
+        return False
+    free = pair.stage == PENDING and pair.approach == OPEN_PROFILE
+    return relations.connected(pair) or pair.stage == OPEN or free
+
+
+def is_request(pair: Pair | None) -> bool:
+    """Whether the pair's conversation waits for its recipient to accept or decline it."""
+    return (
+        pair is not None
+        and pair.stage == PENDING
+        and pair.approach in REQUESTS
+        and not relations.connected(pair)
+    )
+
+
+def is_closed(pair: Pair | None) -> bool:
+    """Whether the pair's conversation was declined or closed, and nothing has opened it since."""
+    return pair is not None and pair.stage == CLOSED and not relations.connected(pair)
+
+
+def closing(pair: Pair) -> str:
+    """The stage of an approach once its two are parted, or one blocks the other: what an answer
+    had opened is closed. A request goes on waiting, since a block must not show by it."""
+    return "" if pair.stage == OPEN else pair.stage

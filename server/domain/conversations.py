@@ -14,6 +14,9 @@ from server.domain.rows import Conversation, Message, Participant, Reaction, Rev
 
 ONE_TO_ONE = "one_to_one"
 SEVERAL = "several"
+GROUP = "group"
+PARTICIPANT = "participant"
+VIEWER = "viewer"  # of a group's conversation: reads from their mention on, does nothing
 
 
 class View(msgspec.Struct, frozen=True):
@@ -61,29 +64,42 @@ def view(conversation: Conversation, participant: Participant | None) -> View | 
     )
 
 
+def nowhere(one: int, other: int) -> Conversation:
+    """The one_to_one that two members do not have yet."""
+    low, high = (one, other) if one < other else (other, one)
+    return Conversation(0, ONE_TO_ONE, 0, low, high, 0, one)
+
+
 def join(
     conversation: Conversation,
     pos: int,
     member: int,
     before: Participant | None,
     policy: Policy,
+    role: str = PARTICIPANT,
 ) -> Participant:
     """The participant row of a member who joins by the event at `pos` (0: a founder).
 
-    rules: a later one sees the whole history, or what follows, as the policy says.
+    rules: a later one sees the whole history, or what follows, as the policy says; a viewer only
+    what follows.
     """
-    whole = policy.visible_to_newcomers == "full"
+    whole = policy.visible_to_newcomers == "full" and role != VIEWER
     span = Span(pos, 0 if whole else pos, 0 if whole else conversation.seq)
     if before is None:
-        before = Participant(conversation.key, member, "participant", [])
+        before = Participant(conversation.key, member, role, [])
     return replace(
         before,
-        role="participant",
+        role=role,
         spans=[*before.spans, span],
         ended_ms=0,
         after_seq=[*before.spans, span][0].after_seq,
         until_seq=-1,
     )
+
+
+def as_participant(viewer: Participant) -> Participant:
+    """A viewer's row without the stay that has lasted so far: to join anew includes it."""
+    return replace(viewer, spans=viewer.spans[:-1])
 
 
 def leave(conversation: Conversation, pos: int, participant: Participant) -> Participant:

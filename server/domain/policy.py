@@ -13,6 +13,7 @@ from msgspec import Meta
 
 Count = Annotated[int, Meta(ge=1, le=2**31)]
 Millis = Annotated[int, Meta(ge=0, le=2**50)]
+Whole = Annotated[int, Meta(ge=0, le=2**31)]
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -26,6 +27,19 @@ class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     burst: Count
 
 
+class PerPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number for each plan that is paid."""
+
+    career: Whole
+    business: Whole
+    sales_navigator: Whole
+    recruiter_lite: Whole
+
+    def of(self, plan: str) -> int:
+        """The number for a plan; 0 for one that is not paid."""
+        return int(getattr(self, plan, 0)) if plan in self.__struct_fields__ else 0
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every number with its default. Times are milliseconds unless the name says otherwise."""
 
@@ -36,6 +50,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     body_characters: Count = 8_000  # [3P]
     title_characters: Count = 100  # [X]
     subject_characters: Count = 200  # [O]
+    viewers_per_conversation: Count = 50  # [X] of a group's conversation, by mention
     mentions_per_message: Count = 50  # [X]
     reactions_per_member: Count = 20  # [X] several per member and message, but not without end
     edit_window_ms: Millis = HOUR  # [3P][O] edit and delete within 60 minutes of sending
@@ -46,6 +61,24 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reinvite_after_ms: Millis = 21 * DAY  # [O] a withdrawn invitation: not again for 3 weeks
     reblock_after_ms: Millis = 48 * HOUR  # [O] not within 48 hours of unblocking
     connections_per_member: Count = 30_000  # [O]
+    invitations_per_week: Count = 100  # [O]
+    notes_per_month_basic: Count = 5  # [O] invitations with a note, on the plan basic
+
+    # Groups
+    group_members: Count = 20_000  # [O]
+    group_managers: Count = 10  # [O]
+    groups_per_member: Count = 100  # [O]
+    group_openers_per_month: Count = 15  # [O] requests to fellow members, over all groups
+    announce_after_ms: Millis = 7 * DAY  # [X] between two announcements of a group
+
+    # InMail and credits
+    inmail_cost: Count = 1  # [O]
+    inmail_characters: Count = 2_000  # [O] of the message that opens
+    credits_monthly: PerPlan = PerPlan(5, 15, 50, 30)  # [O]
+    credits_most: PerPlan = PerPlan(15, 45, 150, 120)  # [O] of what the plan gave
+    credits_expire_ms: Millis = 90 * DAY  # [O]
+    refund_within_ms: Millis = 90 * DAY  # [O] accepted, declined or answered by then
+    credits_for_sale: bool = True  # [A]; LinkedIn sells none any more [O]
 
     # Signals
     typing_ms: Millis = 6_000  # lasts unless renewed

@@ -93,6 +93,11 @@ class Pair(Row, frozen=True):
     high_withdrew_ms: int = 0
     low_refuses: bool = False  # `low` said of `high`: I don't know this person
     high_refuses: bool = False
+    # How somebody reached the other without being connected, and what came of it.
+    approach: str = ""  # "open_profile", "group", "inmail"; "" for never
+    approacher: int = 0
+    approached_ms: int = 0
+    stage: str = ""  # "pending", "open" once answered, "closed" to the approacher
 
 
 class Invitation(Row, frozen=True):
@@ -121,6 +126,9 @@ class Conversation(Row, frozen=True):
     last_message: int = 0
     active_ms: int = 0
     rev: int = 0  # counts changes of title and roster
+    group: int = 0  # of a group's conversation: which
+    size: int = 0  # participants now; 0 for a one_to_one
+    viewers: int = 0
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -152,6 +160,71 @@ class Participant(Row, frozen=True):
     # For queries: whatever they may see is in (after, until], though there may be gaps in it.
     after_seq: int = 0
     until_seq: int = -1
+
+
+class Group(Row, frozen=True):
+    """A group of members. Its topic is a lock alone, without a log."""
+
+    key: int
+    id: str
+    topic: int
+    name: str
+    owner: int
+    size: int = 0
+    managers: int = 0
+    announced_ms: int = 0
+
+
+class GroupMember(Row, frozen=True):
+    """One member's part in a group: "owner", "manager", "member", or "" once gone."""
+
+    identity = ("group", "member")
+    group: int
+    member: int
+    role: str
+
+
+class Admission(Row, frozen=True):
+    """An announcement's job: the group's members up to key `after` are in its conversation."""
+
+    identity = ("conversation",)
+    conversation: int
+    group: int
+    after: int = 0
+    done: bool = False
+
+
+class Tally(Row, frozen=True):
+    """How often a member did something in a week or month, numbered; see `domain.quotas`."""
+
+    identity = ("member", "what", "period")
+    member: int
+    what: str
+    period: int
+    count: int
+
+
+class Wallet(Row, frozen=True):
+    """A member's account of credits. `balance` is the sum of its entries; `months` counts the
+    grants of the plan that began at `since_ms`."""
+
+    identity = ("member",)
+    member: int
+    since_ms: int = 0
+    months: int = 0
+    balance: int = 0
+
+
+class Credit(Row, frozen=True):
+    """One entry of a ledger; `left` is what is unspent of credits that came in by it."""
+
+    key: int
+    member: int
+    at_ms: int
+    change: int
+    reason: str
+    expires_ms: int = 0
+    left: int = 0
 
 
 class Message(Row, frozen=True):

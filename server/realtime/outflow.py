@@ -47,6 +47,8 @@ class Outflow:
         bytes."""
         if session.ended:
             return 0
+        if session.audience.member in event.apart:
+            event = event.passed()
         item = Frames(event.topic, event_map(event)).item(session.codec)
         self.push(session, item)
         return len(item.frame)
@@ -54,6 +56,11 @@ class Outflow:
     def push_to_all(self, live: LiveTopic, event: Event) -> None:
         """This is due to a topic's audience: framed once per encoding, and once in a tick that
         each session is told that it has something of this topic."""
+        if event.apart:
+            live.cut_runs()
+            for session in live.sessions:
+                self.push_event(session, event)
+            return
         if live.add_to_runs(event) or not live.sessions:
             return
         runs, gathering, body = live.runs, self._gathering(), event_map(event)

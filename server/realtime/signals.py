@@ -54,7 +54,7 @@ class Signals:
         )
         for session in live.sessions:
             audience = session.audience
-            if not audience.receipts or audience.member == signal.sender:
+            if not audience.receipts or audience.member in (signal.sender, *signal.apart):
                 continue
             held = session.topics.get(live.name)
             if held is None or held.known > signal.roster:

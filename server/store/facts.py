@@ -8,10 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from server.commands.facts import (
+    Connections,
     Devices,
     FenceHead,
+    GroupNamed,
+    GroupsOf,
     Handle,
     Ident,
+    Lots,
     Memberships,
     Named,
     Reactions,
@@ -22,7 +26,10 @@ from server.commands.facts import (
     World,
 )
 from server.domain.rows import (
+    Credit,
     DeviceToken,
+    Group,
+    GroupMember,
     LiveSession,
     Member,
     Participant,
@@ -148,6 +155,55 @@ def _sessions(connection: Connection, idents: list[Any], world: World) -> None:
         world.learn(Sessions, ident, Sessions(ident, rows))
 
 
+def _group_named(connection: Connection, idents: list[Any], world: World) -> None:
+    found = {
+        row.id: row
+        for row in fetch(connection, Group, among(connection, tables.group.c.id, idents))
+    }
+    for ident in idents:
+        row = found.get(ident)
+        world.learn(GroupNamed, ident, GroupNamed(ident, row.key if row is not None else 0))
+        if row is not None and row.key not in world.of(Group):
+            world.learn(Group, row.key, row)
+
+
+def _groups_of(connection: Connection, idents: list[Any], world: World) -> None:
+    part = tables.group_member
+    roles: dict[int, dict[int, str]] = {ident: {} for ident in idents}
+    for row in fetch(
+        connection, GroupMember, among(connection, part.c.member, idents), part.c.role != ""
+    ):
+        roles[row.member][row.group] = row.role
+    for ident, mine in roles.items():
+        world.learn(GroupsOf, ident, GroupsOf(ident, mine))
+
+
+def _lots(connection: Connection, idents: list[Any], world: World) -> None:
+    credit = tables.credit
+    lists: dict[int, list[Credit]] = {ident: [] for ident in idents}
+    for row in fetch(
+        connection, Credit, among(connection, credit.c.member, idents), credit.c.left > 0
+    ):
+        lists[row.member].append(row)
+    for ident, rows in lists.items():
+        world.learn(Lots, ident, Lots(ident, rows))
+
+
+def _connections(connection: Connection, idents: list[Any], world: World) -> None:
+    pair = tables.pair
+    counts = dict.fromkeys(idents, 0)
+    for side in (pair.c.low, pair.c.high):
+        found = connection.execute(
+            select(side, func.count())
+            .where(among(connection, side, idents), pair.c.connected_ms > 0)
+            .group_by(side)
+        )
+        for ident, count in found:
+            counts[ident] += count
+    for ident, count in counts.items():
+        world.learn(Connections, ident, Connections(ident, count))
+
+
 def _fence_head(connection: Connection, idents: list[Any], world: World) -> None:
     seq = connection.scalar(select(func.max(tables.fence.c.seq))) or 0
     world.learn(FenceHead, 0, FenceHead(0, seq))
@@ -163,4 +219,8 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     FenceHead: _fence_head,
     Sessions: _sessions,
     Tokens: _tokens,
+    GroupNamed: _group_named,
+    GroupsOf: _groups_of,
+    Lots: _lots,
+    Connections: _connections,
 }

@@ -12,12 +12,15 @@ from sqlalchemy import Connection, and_, case, func, literal, or_, select, tuple
 
 from server.commands.facts import Ident, Want, World
 from server.commands.work import Deployment
-from server.domain import conversations
+from server.domain import contact, conversations
 from server.domain.ids import Ids
 from server.domain.policy import Policy
 from server.domain.rows import (
+    Admission,
     Conversation,
+    Credit,
     Entry,
+    Group,
     Invitation,
     Member,
     Message,
@@ -29,8 +32,12 @@ from server.domain.rows import (
 from server.store import facts
 from server.store.rows import among, build, by_identity, columns, fetch, padded
 from server.store.tables import (
+    admission,
     conversation,
+    credit,
     entry,
+    group,
+    group_member,
     invitation,
     last_seen,
     live_session,
@@ -129,29 +136,79 @@ class SqlSnapshot:
             query = query.where(tuple_(member.c.name, member.c.id) > (after.name, after.id))
         return [build(Member, values) for values in self._connection.execute(query)]
 
-    def leftovers(self, limit: int) -> list[tuple[int, int, int]]:
-        """What deleted members still have, some of it at a time."""
-        parts = self._connection.execute(
-            select(participant.c.member, participant.c.conversation)
-            .join(member, member.c.key == participant.c.member)
-            .join(conversation, conversation.c.key == participant.c.conversation)
-            .where(~member.c.alive, participant.c.role != "", conversation.c.topic != 0)
-            .limit(limit)
-        )
-        found = [(gone, key, 0) for gone, key in parts]
-        held = or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
-        for mine, other in ((pair.c.low, pair.c.high), (pair.c.high, pair.c.low)):
-            pairs = self._connection.execute(
-                select(mine, other)
-                .join(member, member.c.key == mine)
-                .where(~member.c.alive, held)
-                .limit(limit)
+    def announcements(self, limit: int) -> list[tuple[int, list[int]]]:
+        """Announcements that are not done, each with the next members that it is for."""
+        jobs = fetch(self._connection, Admission, ~admission.c.done)
+        part = group_member.c
+        return [
+            (
+                job.conversation,
+                list(
+                    self._connection.scalars(
+                        select(part.member)
+                        .where(part.group == job.group, part.role != "", part.member > job.after)
+                        .order_by(part.member)
+                        .limit(limit)
+                    )
+                ),
             )
-            found += [(gone, 0, key) for gone, key in pairs]
-        return found
+            for job in jobs
+        ]
+
+    def ledger(self, member_key: int, before: tuple[int, int] | None, limit: int) -> list[Credit]:
+        """A member's entries, the newest first."""
+        order = tuple_(credit.c.at_ms, credit.c.key)
+        query = select(*columns(Credit)).where(credit.c.member == member_key)
+        if before is not None:
+            query = query.where(order < before)
+        query = query.order_by(credit.c.at_ms.desc(), credit.c.key.desc()).limit(limit)
+        return [build(Credit, values) for values in self._connection.execute(query)]
+
+    def groups(self, member_key: int) -> list[tuple[Group, str]]:
+        """The groups that a member is in, by name, with their role."""
+        found = self._connection.execute(
+            select(*columns(Group), group_member.c.role)
+            .join(group_member, group_member.c.group == group.c.key)
+            .where(group_member.c.member == member_key, group_member.c.role != "")
+            .order_by(group.c.name, group.c.id)
+        )
+        return [(build(Group, values[:-1]), values[-1]) for values in found]
+
+    def group_roles(self, group_id: str) -> dict[str, str]:
+        """The living members of a group, by id, with their roles."""
+        part = group_member.c
+        found = self._connection.execute(
+            select(member.c.id, part.role)
+            .join(group, part.group == group.c.key)
+            .join(member, part.member == member.c.key)
+            .where(group.c.id == group_id, part.role != "", member.c.alive)
+        )
+        return {str(who): str(role) for who, role in found}
+
+    def leftovers(self, limit: int) -> list[dict[str, int]]:
+        """What deleted members still have, some of it at a time."""
+        part, grouped = participant.c, group_member.c
+        held = or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
+        gone = select(member.c.key).where(~member.c.alive)
+        asked = (
+            ("conversation", part.member, part.conversation, and_(
+                part.role != "",
+                part.conversation.in_(select(conversation.c.key).where(conversation.c.topic != 0)),
+            )),
+            ("group", grouped.member, grouped.group, grouped.role != ""),
+            ("other", pair.c.low, pair.c.high, held),
+            ("other", pair.c.high, pair.c.low, held),
+        )  # fmt: skip
+        return [
+            {"member": key, what: of}
+            for what, mine, other, still in asked
+            for key, of in self._connection.execute(
+                select(mine, other).where(mine.in_(gone), still).limit(limit)
+            )
+        ]
 
     def inbox(
-        self, member_key: int, before: tuple[int, int] | None, limit: int, *, unread: bool
+        self, member_key: int, before: tuple[int, int] | None, limit: int, which: str
     ) -> list[tuple[Conversation, Participant]]:
         """Conversations this member is or was in, the latest active first as they saw it."""
         part = participant.c
@@ -165,10 +222,17 @@ class SqlSnapshot:
         )
         if before is not None:
             query = query.where(tuple_(active, conversation.c.key) < before)
-        if unread:
+        if which == "unread":
             query = query.where(
                 select(message.c.key).where(*_unread(member_key)).correlate_except(message).exists()
             )
+        elif which == "requests":
+            query = query.join(
+                pair, and_(pair.c.low == conversation.c.low, pair.c.high == conversation.c.high)
+            ).where(
+                pair.c.stage == contact.PENDING, pair.c.approach.in_(contact.REQUESTS),
+                pair.c.approacher != member_key, pair.c.connected_ms == 0,
+            )  # fmt: skip
         split = len(columns(Conversation))
         return [
             (build(Conversation, values[:split]), build(Participant, values[split:]))

@@ -123,6 +123,7 @@ pair = _table(
     _flag("low_blocks"), _flag("high_blocks"), _int("low_unblocked_ms"), _int("high_unblocked_ms"),
     _int("low_invitation"), _int("high_invitation"), _int("low_withdrew_ms"),
     _int("high_withdrew_ms"), _flag("low_refuses"), _flag("high_refuses"),
+    _text("approach"), _int("approacher"), _int("approached_ms"), _text("stage"),
     Index("pair_high", "high"),
 )  # fmt: skip
 invitation = _table(
@@ -133,7 +134,7 @@ invitation = _table(
 conversation = _table(
     "conversation", _key("key"), _text("kind"), _int("topic"), _int("low"), _int("high"),
     _int("created_ms"), _int("founder"), _text("title"), _int("seq"), _int("last_message"),
-    _int("active_ms"), _int("rev"),
+    _int("active_ms"), _int("rev"), _int("group"), _int("size"), _int("viewers"),
 )  # fmt: skip
 participant = _table(
     "participant", _key("conversation"), _key("member"), _text("role"),
@@ -172,6 +173,26 @@ fence = _table(
     "fence", _key("seq"), _text("kind"), _int("at_ms"), _int("member"), _int("other"),
     _int("conversation"), _int("pos"), _text("device"), _flag("on"), _text("who"),
 )  # fmt: skip
+group = _table(
+    "group", _key("key"), _text("id"), _int("topic"), _text("name"), _int("owner"), _int("size"),
+    _int("managers"), _int("announced_ms"), Index("group_id", "id", unique=True),
+)  # fmt: skip
+group_member = _table(
+    "group_member", _key("group"), _key("member"), _text("role"),
+    Index("group_member_member", "member"),
+)  # fmt: skip
+admission = _table(
+    "admission", _key("conversation"), _int("group"), _int("after"), _flag("done"),
+    Index("admission_done", "done"),
+)  # fmt: skip
+tally = _table(
+    "tally", _key("member"), Column("what", Text, primary_key=True), _key("period"), _int("count")
+)
+wallet = _table("wallet", _key("member"), _int("since_ms"), _int("months"), _int("balance"))
+credit = _table(
+    "credit", _key("key"), _int("member"), _int("at_ms"), _int("change"), _text("reason"),
+    _int("expires_ms"), _int("left"), Index("credit_member", "member", "at_ms", "key"),
+)  # fmt: skip
 
 live_session = _table(
     "live_session", Column("id", Text, primary_key=True), _int("member"), _text("node"),
@@ -201,5 +222,11 @@ TABLES: dict[type[Row], Table] = {
     rows.Refusal: refusal,
     rows.Fence: fence,
     rows.LiveSession: live_session,
+    rows.Group: group,
+    rows.GroupMember: group_member,
+    rows.Admission: admission,
+    rows.Tally: tally,
+    rows.Wallet: wallet,
+    rows.Credit: credit,
 }
-KEYED = (member, topic, invitation, conversation, message)
+KEYED = (member, topic, invitation, conversation, message, group, credit)

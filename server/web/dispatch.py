@@ -17,6 +17,7 @@ import msgspec
 
 from server.commands import table
 from server.commands.command import Command, Params
+from server.commands.groups import PutGroup
 from server.commands.members import Presence
 from server.commands.operator import Batch, Issue
 from server.commands.outcome import Call, Caller, Outcome
@@ -25,7 +26,10 @@ from server.domain.rates import Bucket
 from server.errors import Busy, CommandError, Internal, Invalid, RateLimited
 from server.realtime.hub import Hub
 from server.store.port import Store
+from server.web.announcements import Announcements
 from server.web.deletions import Deletions
+from server.web.jobs import Job
+from server.web.provisioning import put_group
 from server.web.tokens import Tokens
 
 log = logging.getLogger("subrosa.web")
@@ -72,7 +76,11 @@ class Dispatcher:
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
-        self.deletions = Deletions(store)
+        deletions, announcements = Deletions(store), Announcements(store)
+        self.jobs: tuple[Job, ...] = (deletions, announcements)
+        self._wakes: dict[str, Job] = {
+            "member.delete": deletions, "conversation.start": announcements,
+        }  # fmt: skip
         self.node = store.deployment.node
 
     def command(self, caller: Caller, name: str) -> Command:
@@ -117,6 +125,8 @@ class Dispatcher:
         def finish(outcome: Outcome) -> None:
             error = outcome.error
             self._count(command.name, error.code if error is not None else "ok")
+            if error is None and command.name in self._wakes:
+                self._wakes[command.name].wake()
             done(outcome)
 
         return finish
@@ -180,6 +190,8 @@ class Dispatcher:
         valid = validate(command, params)
         if isinstance(valid, Batch):
             return {"results": [await self._one_of_batch(caller, one) for one in valid.commands]}
+        if isinstance(valid, PutGroup):
+            return await put_group(self.store, valid)
         if command.kind == "session":
             return {"now": self.hub.now_ms()}
         future: asyncio.Future[Outcome] = self._loop.create_future()
@@ -188,8 +200,6 @@ class Dispatcher:
         outcome = await asyncio.shield(future)
         if outcome.error is not None:
             raise outcome.error
-        if name == "member.delete":
-            self.deletions.wake()
         return outcome.result or {}
 
     async def _one_of_batch(self, caller: Caller, one: dict[str, Any]) -> dict[str, Any]:

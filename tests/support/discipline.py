@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from server.commands import facts
+from server.commands import facts, purse
 from server.commands.outcome import Call
 from server.commands.work import Work
 from server.domain import rows
@@ -202,6 +202,10 @@ class _Before:
         row = self._row(rows.Message, key)
         return self._conversation(row.conversation) if row is not None else set()
 
+    def _group(self, key: int) -> set[int]:
+        row = self._row(rows.Group, key)
+        return {row.topic} if row is not None else set()
+
     def guards(self, kind: type[Row], ident: Any) -> set[int]:
         """The topics under whose locks this fact changes."""
         if kind is Topic:
@@ -218,6 +222,17 @@ class _Before:
             return self._message(ident[0])
         if kind is rows.Pair:
             return self._members(*ident)
+        if kind is rows.Group:
+            return self._group(ident)
+        if kind is rows.GroupMember:
+            return self._group(ident[0]) | self._member(ident[1])
+        if kind is rows.Admission:
+            return self._conversation(ident)
+        if kind is rows.Credit:
+            row = self._row(kind, ident)
+            return self._member(row.member) if row is not None else set()
+        if kind is rows.Creation and not ident[0]:
+            return {purse.OPERATOR}
         if kind is rows.Invitation:
             row = self._row(kind, ident)
             return self._members(row.sender, row.recipient) if row is not None else set()
@@ -235,7 +250,8 @@ class _Before:
 
 _OF_A_MEMBER = {
     Member, facts.Memberships, facts.Devices, facts.Sessions, facts.Tokens, rows.Creation,
-    rows.DeviceToken, rows.Refusal,
+    rows.DeviceToken, rows.Refusal, rows.Wallet, rows.Tally, facts.Lots, facts.GroupsOf,
+    facts.Connections,
 }  # fmt: skip
 # The fence log has a lock of its own; a name's topic is its member's, looked at where it is made.
-_FREE = {facts.FenceHead, rows.Fence, facts.Named}
+_FREE = {facts.FenceHead, rows.Fence, facts.Named, facts.GroupNamed}

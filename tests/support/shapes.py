@@ -17,9 +17,10 @@ SETTINGS: Final = dict.fromkeys(
 )
 PROFILE: Final = {"member": str, "name": str, "headline": str, "avatar": str}
 INVITATION: Final = {"invitation": str, "from": str, "to": str, "note": str, "sent_at": int}
+KINDS: Final = {"direct", "open_profile", "group", "inmail"}
 REACTIONS: Final = [{"emoji": str, "members": [str]}]
 MESSAGE: Final = {
-    "conversation": str, "message": str, "seq": int, "sender": str, "kind": {"direct"},
+    "conversation": str, "message": str, "seq": int, "sender": str, "kind": KINDS,
     "body": str, "client_id": str, "sent_at": int, "rev": int, "edited_at?": int,
     "subject?": str, "reply_to?": str, "mentions?": [str], "reactions": REACTIONS,
 }  # fmt: skip
@@ -28,7 +29,7 @@ TOMBSTONE: Final = {
     "deleted_at": int,
 }  # fmt: skip
 SENT: Final = {
-    "conversation": str, "message": str, "seq": int, "kind": {"direct"}, "sent_at": int,
+    "conversation": str, "message": str, "seq": int, "kind": KINDS, "sent_at": int,
     "duplicate": bool,
 }  # fmt: skip
 PARTICIPANT: Final = {
@@ -65,6 +66,10 @@ EVENTS: Final[dict[str, Shape]] = {
     "connection.removed": {"member": str},
     "block.changed": {"member": str, "blocked": bool},
     "settings.changed": SETTINGS,
+    "request.received": {"conversation": str},
+    "request.answered": {"conversation": str, "accepted": bool},
+    "credits.changed": {"balance": int},
+    "position.passed": {},
     "read.moved": {"conversation": str, "read": int},
 }  # fmt: skip
 SIGNALS: Final[dict[str, Shape]] = {
