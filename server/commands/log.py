@@ -12,7 +12,7 @@ from typing import Any
 
 from server.commands import views
 from server.commands.facts import Reactions
-from server.commands.outcome import Event
+from server.commands.outcome import PASSED, Event
 from server.commands.places import counted, counted_at
 from server.commands.snapshot import Snapshot
 from server.commands.work import APART
@@ -193,4 +193,4 @@ _BUILD = {
     "invitation.answered": _answered,
     "invitation.withdrawn": _invitation_id,
 }
-EVENTS = (*_MESSAGES, *_BUILD)
+EVENTS = (*_MESSAGES, *_BUILD, PASSED)

@@ -78,7 +78,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     credits_most: PerPlan = PerPlan(15, 45, 150, 120)  # [O] of what the plan gave
     credits_expire_ms: Millis = 90 * DAY  # [O]
     refund_within_ms: Millis = 90 * DAY  # [O] accepted, declined or answered by then
-    credits_for_sale: bool = True  # [A]; LinkedIn sells none any more [O]
+    credits_for_sale: bool = True  # [A]
 
     # Signals
     typing_ms: Millis = 6_000  # lasts unless renewed

@@ -138,9 +138,23 @@ def _explain(world: World, me: str, to: str) -> Map:
         raise No("invalid")
     if to not in world.people or world.bond(me, to).blockers:
         raise No("unreachable")
-    open_now = world.bond(me, to).connected
-    needs = [] if open_now else ["connect"]
-    return {"ways": [{"kind": "direct", "allowed": open_now, "cost": 0, "needs": needs}]}
+    # Everybody here is on the plan basic and in no group: there is no way but the direct one.
+    if world.bond(me, to).connected:
+        return {"ways": [_way("direct"), *map(_no_way, ("open_profile", "group", "inmail"))]}
+    return {
+        "ways": [
+            _no_way("direct", "connect"), _no_way("open_profile"), _no_way("group"),
+            {**_no_way("inmail", "upgrade"), "cost": 1},
+        ]
+    }  # fmt: skip
+
+
+def _way(kind: str) -> Map:
+    return {"kind": kind, "allowed": True, "cost": 0, "needs": []}
+
+
+def _no_way(kind: str, *needs: str) -> Map:
+    return {**_way(kind), "allowed": False, "needs": list(needs)}
 
 
 def _settings(world: World, me: str) -> Map:

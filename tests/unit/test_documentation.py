@@ -25,7 +25,7 @@ from typer.main import get_command
 from server import cli, settings
 from server.commands import table
 from server.commands.events import EVENTS, SIGNALS
-from server.domain.policy import DEFAULT, Policy, Rate
+from server.domain.policy import DEFAULT, PerPlan, Policy, Rate
 from server.errors import tree
 from server.protocol.closes import CLOSES
 from server.web.endpoint import Limits
@@ -194,6 +194,9 @@ def test_every_number_of_the_policy_has_its_row_with_its_default() -> None:
         value = getattr(DEFAULT, name)
         if isinstance(value, Rate):
             word = f"{{ per_second = {value.per_second}, burst = {value.burst} }}"
+        elif isinstance(value, PerPlan):
+            numbers = msgspec.structs.asdict(value).items()
+            word = f"{{ {', '.join(f'{plan} = {number}' for plan, number in numbers)} }}"
         else:
             word = json.dumps(value)
         assert told[name][1] == f"`{word}`", name
