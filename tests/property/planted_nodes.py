@@ -169,12 +169,12 @@ def a_repeat_is_not_found_elsewhere() -> AbstractContextManager[object]:
     made, mine = creations.made, dict[tuple[str, int, str], bool]()
     remember = creations.remember
 
-    def here(caller: Any, client_id: str | None, command: str, content: Any, work: Any) -> Any:
+    def here(caller: int, client_id: str | None, command: str, content: Any, work: Any) -> Any:
         found = made(caller, client_id, command, content, work)
-        return found if (work.deployment.node, caller.key, client_id) in mine else None
+        return found if (work.deployment.node, caller, client_id) in mine else None
 
-    def noted(caller: Any, client_id: str, command: str, content: Any, ref: int, work: Any) -> None:
-        mine[work.deployment.node, caller.key, client_id] = True
+    def noted(caller: int, client_id: str, command: str, content: Any, ref: int, work: Any) -> None:
+        mine[work.deployment.node, caller, client_id] = True
         remember(caller, client_id, command, content, ref, work)
 
     return patch.multiple(creations, made=here, remember=noted)
