@@ -72,7 +72,7 @@ def connect_pair(a: Member, b: Member, pair: Pair, work: Work) -> None:
     work.put(
         replace(
             pair, connected_ms=work.now_ms, low_invitation=0, high_invitation=0,
-            low_refuses=False, high_refuses=False,
+            low_refuses=False, high_refuses=False, stage=contact.connecting(pair),
         )
     )  # fmt: skip
     for mine, theirs in ((a, b), (b, a)):

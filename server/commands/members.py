@@ -106,7 +106,8 @@ class Explain(Params, frozen=True):
 def explain(me: Member, p: Explain, snapshot: Snapshot) -> Map:
     """Which ways lead to a member, what each costs, and what would open it."""
     other_than(me, p.to, "to")
-    other, pair = reach.meet(me, p.to, snapshot)
+    found, pair = reach.between(me, p.to, snapshot)
+    other = reach.meet(me, found, pair, snapshot)
     return {"ways": [msgspec.structs.asdict(way) for way in reach.ways(me, other, pair, snapshot)]}
 
 

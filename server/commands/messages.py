@@ -81,9 +81,10 @@ def _sent(row: Message, work: Work, *, duplicate: bool) -> Map:
 
 def _one_to_one(me: Member, to: str, work: Work) -> Place:
     """The place of messages to a member; of two without one, a place that is not made yet."""
-    other, pair = reach.meet(me, to, work)
+    found, pair = reach.between(me, to, work)
     if pair is not None and pair.conversation:
         return place(me, pair.conversation, work)
+    other = reach.meet(me, found, pair, work)
     nowhere = conversations.nowhere(me.key, other.key)
     return Place(
         row=nowhere, mine=Participant(nowhere.key, me.key, conversations.PARTICIPANT, []),

@@ -139,7 +139,8 @@ def part_deleted(operator: None, p: Part, work: Work) -> Map:
     )
     pair = work.find(Pair, relations.ident(gone.key, other.key))
     if pair is not None:
-        work.put(replace(part(gone, other, pair, work), low_invitation=0, high_invitation=0))
+        parted = part(gone, other, pair, work)
+        work.put(replace(parted, low_invitation=0, high_invitation=0, stage=""))
     return {}
 
 

@@ -30,15 +30,20 @@ class Passage(msgspec.Struct, frozen=True):
     answers: bool = False
 
 
-def meet(me: Member, to: str, facts: Facts) -> tuple[Member, Pair | None]:
-    """Another member between whom and the caller things may pass. Raises `Unreachable`, for a
-    stranger to no one's benefit after the same reads as for somebody who keeps to themselves."""
+def between(me: Member, to: str, facts: Facts) -> tuple[Member | None, Pair | None]:
+    """The member of an id, if there is one, and what is between the two."""
     other = access.named(to, facts)
-    pair = facts.find(Pair, relations.ident(me.key, other.key if other is not None else NOBODY))
+    key = other.key if other is not None else NOBODY
+    return other, facts.find(Pair, relations.ident(me.key, key))
+
+
+def meet(me: Member, other: Member | None, pair: Pair | None, facts: Facts) -> Member:
+    """The other, if things may pass between the two. Raises `Unreachable`: for who is not there
+    after the same reads as for somebody who keeps to themselves."""
     if other is None or not contact.visible(other, pair):
         _approach(me, other, facts)
         raise Unreachable
-    return other, pair
+    return other
 
 
 def _approach(me: Member, other: Member | None, facts: Facts) -> Approach:
@@ -68,9 +73,7 @@ def passage(me: Member, other: Member, pair: Pair | None, max_cost: int, work: W
 
     Raises `Unreachable`, `Refused` for a rule that its sender may know, `CostsCredit`.
     """
-    if not contact.visible(other, pair):
-        _approach(me, other, work)
-        raise Unreachable
+    meet(me, other, pair, work)
     now = contact.standing(me, other, pair)
     if now.kind:
         return Passage(now.kind, answers=now.answers)

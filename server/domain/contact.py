@@ -148,3 +148,8 @@ def closing(pair: Pair) -> str:
     """The stage of an approach once its two are parted, or one blocks the other: what an answer
     had opened is closed. A request goes on waiting, since a block must not show by it."""
     return "" if pair.stage == OPEN else pair.stage
+
+
+def connecting(pair: Pair) -> str:
+    """The stage of an approach once its two connect: what was closed is so no more."""
+    return "" if pair.stage == CLOSED else pair.stage

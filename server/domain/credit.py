@@ -53,7 +53,12 @@ def month_after(since_ms: int, months: int) -> int:
 
 
 def settle(account: Account, plan: str, now_ms: int, policy: Policy) -> Account:
-    """What has fallen due up to now: expiries and the plan's monthly grants, in order of time."""
+    """What has fallen due up to now: expiries and the plan's monthly grants, in order of time.
+
+    A plan from before there were accounts begins its months now.
+    """
+    if plan != BASIC and not account.wallet.since_ms:
+        account = replace(account, wallet=replace(account.wallet, since_ms=now_ms))
     while True:
         wallet = account.wallet
         expiring = min((lot for lot in account.lots), key=lambda lot: lot.expires_ms, default=None)

@@ -16,11 +16,8 @@ from server.domain import contact, conversations
 from server.domain.ids import Ids
 from server.domain.policy import Policy
 from server.domain.rows import (
-    Admission,
     Conversation,
-    Credit,
     Entry,
-    Group,
     Invitation,
     Member,
     Message,
@@ -31,12 +28,10 @@ from server.domain.rows import (
 )
 from server.store import facts
 from server.store.rows import among, build, by_identity, columns, fetch, padded
+from server.store.rulebook_reads import RulebookReads
 from server.store.tables import (
-    admission,
     conversation,
-    credit,
     entry,
-    group,
     group_member,
     invitation,
     last_seen,
@@ -52,11 +47,11 @@ from server.store.tables import (
 R = TypeVar("R", bound=Row)
 
 
-class SqlSnapshot:
+class SqlSnapshot(RulebookReads):
     """The store as of one moment."""
 
     def __init__(self, connection: Connection, deployment: Deployment, now_ms: int) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._deployment = deployment
         self._world = World()
         self._now_ms = now_ms
@@ -136,59 +131,13 @@ class SqlSnapshot:
             query = query.where(tuple_(member.c.name, member.c.id) > (after.name, after.id))
         return [build(Member, values) for values in self._connection.execute(query)]
 
-    def announcements(self, limit: int) -> list[tuple[int, list[int]]]:
-        """Announcements that are not done, each with the next members that it is for."""
-        jobs = fetch(self._connection, Admission, ~admission.c.done)
-        part = group_member.c
-        return [
-            (
-                job.conversation,
-                list(
-                    self._connection.scalars(
-                        select(part.member)
-                        .where(part.group == job.group, part.role != "", part.member > job.after)
-                        .order_by(part.member)
-                        .limit(limit)
-                    )
-                ),
-            )
-            for job in jobs
-        ]
-
-    def ledger(self, member_key: int, before: tuple[int, int] | None, limit: int) -> list[Credit]:
-        """A member's entries, the newest first."""
-        order = tuple_(credit.c.at_ms, credit.c.key)
-        query = select(*columns(Credit)).where(credit.c.member == member_key)
-        if before is not None:
-            query = query.where(order < before)
-        query = query.order_by(credit.c.at_ms.desc(), credit.c.key.desc()).limit(limit)
-        return [build(Credit, values) for values in self._connection.execute(query)]
-
-    def groups(self, member_key: int) -> list[tuple[Group, str]]:
-        """The groups that a member is in, by name, with their role."""
-        found = self._connection.execute(
-            select(*columns(Group), group_member.c.role)
-            .join(group_member, group_member.c.group == group.c.key)
-            .where(group_member.c.member == member_key, group_member.c.role != "")
-            .order_by(group.c.name, group.c.id)
-        )
-        return [(build(Group, values[:-1]), values[-1]) for values in found]
-
-    def group_roles(self, group_id: str) -> dict[str, str]:
-        """The living members of a group, by id, with their roles."""
-        part = group_member.c
-        found = self._connection.execute(
-            select(member.c.id, part.role)
-            .join(group, part.group == group.c.key)
-            .join(member, part.member == member.c.key)
-            .where(group.c.id == group_id, part.role != "", member.c.alive)
-        )
-        return {str(who): str(role) for who, role in found}
-
     def leftovers(self, limit: int) -> list[dict[str, int]]:
         """What deleted members still have, some of it at a time."""
         part, grouped = participant.c, group_member.c
-        held = or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
+        held = or_(
+            pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0,
+            pair.c.stage == contact.PENDING,
+        )  # fmt: skip
         gone = select(member.c.key).where(~member.c.alive)
         asked = (
             ("conversation", part.member, part.conversation, and_(
