@@ -109,6 +109,18 @@ INVITATIONS = (
     ("tim", "ada", "We met at the timber fair; your talk on purlins was great."),
     ("ken", "ada", "Linus says you are looking for a workshop."),
 )
+PLANS = {"niklaus": "sales_navigator", "lynn": "business", "joan": "career"}
+GROUP = ("heritage", "Heritage guild", "joan", "mary radia sophie ken edith lynn")
+OPENERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "niklaus", "joan",
+        {
+            "body": "I have 40 m³ of dry larch from a barn of 1880. Would it suit the mill?",
+            "subject": "Old larch", "max_cost": 1,
+        },
+    ),
+    ("sophie", "radia", {"body": "As one of the guild: may I ask you about a listing?"}),
+)  # fmt: skip
 
 
 _YESTERDAY_S = 26 * 3_600
@@ -150,7 +162,8 @@ async def populate(store: Store, clock: Clock) -> None:
         return
     clock.go_back(_YESTERDAY_S)
     for member, (name, headline) in PEOPLE.items():
-        await sample.operate("member.put", id=member, name=name, headline=headline)
+        plan = PLANS.get(member, "basic")
+        await sample.operate("member.put", id=member, name=name, headline=headline, plan=plan)
     for two in CONNECTIONS.split(", "):
         a, b = two.split()
         await sample.operate("connection.put", a=a, b=b)
@@ -174,6 +187,12 @@ async def populate(store: Store, clock: Clock) -> None:
             )  # fmt: skip
     for index, (who, to, note) in enumerate(INVITATIONS):
         await sample.act(who, "invitation.send", to=to, note=note, client_id=f"demo-{index}")
+    group, title, owner, others = GROUP
+    await sample.operate("group.put", id=group, name=title, owner=owner)
+    for member in others.split():
+        await sample.operate("group.add", group=group, member=member)
+    for who, to, opener in OPENERS:
+        await sample.act(who, "message.send", to=to, client_id=f"demo-{to}", **opener)
     clock.go_on(_YESTERDAY_S)
 
 
