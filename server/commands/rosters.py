@@ -53,8 +53,8 @@ class Start(Params, frozen=True):
     """conversation.start."""
 
     members: Annotated[
-        list[MemberRef], Meta(max_length=1000, description="None: all of the group.")
-    ]
+        tuple[MemberRef, ...], Meta(max_length=1000, description="None: all of the group.")
+    ] = ()
     title: str = ""
     group: Id | None = None
     client_id: ClientId | None = None
