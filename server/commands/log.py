@@ -28,8 +28,7 @@ def events(
     topic: Topic, entries: Sequence[Entry], snapshot: Snapshot, as_of: int = -1
 ) -> list[Event]:
     """These entries of one topic as events; `as_of` is the reader's last position in a
-    conversation that they are no longer in, else -1."""
-    _read_all(entries, snapshot)
+    conversation that they are no longer in, else -1. Quick for what has been `read` before."""
     changes = {}
     if as_of >= 0:
         changes = snapshot.revisions([e.message for e in entries if e.message], as_of)
@@ -46,23 +45,48 @@ def events(
 
 def _ended(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     """Whose access ends: said by the entry itself, whatever its event tells of it."""
-    changes: Any = entry.data.get("changes", ())
-    return tuple(views.member_id(key, snapshot) for key, change, _ in changes if change != "added")
+    return tuple(
+        views.member_id(key, snapshot) for key, change, _ in _changes(entry) if change != "added"
+    )
 
 
 def _apart(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     """From whom it is kept."""
-    keys: Any = entry.data.get(APART, ())
-    return tuple(views.member_id(key, snapshot) for key in keys)
+    return tuple(views.member_id(key, snapshot) for key in _kept_from(entry))
 
 
-def _read_all(entries: Sequence[Entry], snapshot: Snapshot) -> None:
+def _changes(entry: Entry) -> Any:
+    return entry.data.get("changes", ())
+
+
+def _kept_from(entry: Entry) -> Any:
+    return entry.data.get(APART, ())
+
+
+def read(entries: Sequence[Entry], snapshot: Snapshot) -> None:
+    """Read all that these entries refer to, whatever their topics, in a statement for each kind."""
     snapshot.want(
         *((Message, e.message) for e in entries if e.message),
         *((Reactions, e.message) for e in entries if e.message),
         *((Conversation, e.conversation) for e in entries if e.conversation),
         *((Member, e.member) for e in entries if e.member),
+        *((Member, key) for e in entries for key, _, _ in _changes(e)),
+        *((Member, key) for e in entries for key in _kept_from(e)),
+        *((Invitation, _number(e, "key")) for e in entries if e.name == "invitation.received"),
     )
+    members: set[int] = set()
+    for key in {e.message for e in entries if e.message}:
+        row, known = snapshot.find(Message, key), snapshot.find(Reactions, key)
+        assert row is not None
+        members.update((row.sender, *row.mentions))
+        if known is not None:
+            members.update(reaction.member for reaction in known.reactions)
+    for entry in entries:
+        if entry.name == "invitation.received":
+            invitation = snapshot.find(Invitation, _number(entry, "key"))
+            assert invitation is not None
+            members.update((invitation.sender, invitation.recipient))
+    snapshot.want(*((Member, key) for key in members))
 
 
 def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot) -> Map:
@@ -71,17 +95,17 @@ def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot
     known = snapshot.find(Reactions, entry.message)
     assert row is not None
     assert conversation is not None
-    many = counted(conversation, snapshot)
     reacted = known.reactions if known is not None else []
     if as_of >= 0:
-        many = counted_at(entry.conversation, as_of, snapshot)
         row = conversations.as_of(row, changes, as_of)
         reacted = conversations.reactions_as_of(reacted, row.rev)
     else:
         reacted = views.present(reacted)
-    snapshot.want(*((Member, r.member) for r in reacted), (Member, row.sender))
     if entry.name == "message.reacted":
         return views.reacted(row, entry.member, reacted, snapshot)
+    many = counted(conversation, snapshot)
+    if as_of >= 0 and reacted:
+        many = counted_at(entry.conversation, as_of, snapshot)
     return views.message(row, snapshot, reacted, counted=many)
 
 
@@ -114,11 +138,9 @@ def _renamed(entry: Entry, snapshot: Snapshot) -> Map:
 
 def _roster_changed(entry: Entry, snapshot: Snapshot) -> Map:
     row = snapshot.find(Conversation, entry.conversation)
-    changes: Any = entry.data["changes"]
     assert row is not None
-    snapshot.want(*((Member, key) for key, _, _ in changes))
     return views.roster_change(
-        row, _number(entry, "rev"), changes, _number(entry, "count"), snapshot
+        row, _number(entry, "rev"), _changes(entry), _number(entry, "count"), snapshot
     )
 
 
@@ -149,7 +171,6 @@ def _block(entry: Entry, snapshot: Snapshot) -> Map:
 def _invited(entry: Entry, snapshot: Snapshot) -> Map:
     row = snapshot.find(Invitation, _number(entry, "key"))
     assert row is not None
-    snapshot.want((Member, row.sender), (Member, row.recipient))
     return views.invitation(row, snapshot)
 
 

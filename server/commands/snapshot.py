@@ -84,5 +84,6 @@ class Snapshot(Facts, Protocol):
     def changed_heads(self, names: Sequence[str], since_ms: int) -> dict[str, int]:
         """The heads of those of these topics that moved since then, by name."""
 
-    def entries(self, topic: int, after: int, limit: int) -> list[Entry]:
-        """A topic's events with positions after `after`, in order."""
+    def entries(self, ranges: Sequence[tuple[int, int, int]]) -> list[Entry]:
+        """The events of several topics: for each (topic, after, until) those with positions after
+        `after` up to `until`. Ranges do not overlap; those of a topic come in order."""

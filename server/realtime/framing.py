@@ -74,6 +74,25 @@ class Frames:
         return found
 
 
+class Framed(Frames):
+    """An event that is given to one session after the other, and those from whom it is kept."""
+
+    __slots__ = ("_passed", "event")
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(event.topic, event_map(event))
+        self.event = event
+        self._passed: Frames | None = None
+
+    def told(self, member: str) -> Frames:
+        """What this member gets of it."""
+        if member not in self.event.apart:
+            return self
+        if self._passed is None:
+            self._passed = Frames(self.event.topic, event_map(self.event.passed()))
+        return self._passed
+
+
 def event_map(event: Event) -> dict[str, Any]:
     """An event as it is on the wire."""
     return {"event": event.name, "topic": event.topic, "pos": event.pos, "data": event.data}

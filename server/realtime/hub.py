@@ -251,6 +251,7 @@ class Hub:
         for member in event.ended:
             self._lose(member, live.name, event.pos)
         self.outflow.push_to_all(live, event)
+        live.delivered(event)
         self.counters.delivered += len(live.sessions)
         if event.name in ("conversation.joined", "conversation.left"):
             for session in list(live.sessions):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from server.commands.outcome import Event
 from server.domain.policy import Policy
 from server.realtime.fences import Fencing, NoFences
-from server.realtime.framing import Due, Frames, Run, event_map
+from server.realtime.framing import Due, Framed, Run, event_map
 from server.realtime.session import Overflow, Session
 from server.realtime.topics import LiveTopic
 
@@ -42,14 +42,10 @@ class Outflow:
             session.due = True
             self._gathering().append(session)
 
-    def push_event(self, session: Session, event: Event) -> int:
-        """Give one session one event, as part of what it missed, unless it has ended; answers its
-        bytes."""
-        if session.ended:
-            return 0
-        if session.audience.member in event.apart:
-            event = event.passed()
-        item = Frames(event.topic, event_map(event)).item(session.codec)
+    def push_event(self, session: Session, framed: Framed) -> int:
+        """Give one session one event, or its position where it is kept from the member; answers
+        its bytes."""
+        item = framed.told(session.audience.member).item(session.codec)
         self.push(session, item)
         return len(item.frame)
 
@@ -58,8 +54,9 @@ class Outflow:
         each session is told that it has something of this topic."""
         if event.apart:
             live.cut_runs()
+            framed = Framed(event)
             for session in live.sessions:
-                self.push_event(session, event)
+                self.push_event(session, framed)
             return
         if live.add_to_runs(event) or not live.sessions:
             return

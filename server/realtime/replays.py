@@ -1,7 +1,7 @@
 """What a hub has to wait for: sessions that resume, gaps that heal, heads compared.
 
 One task a session gives it what it missed, topic after topic, as its socket drains; pages are
-read a bounded number at a time. Every page comes with the right to it, read in the same
+read together (`PageReader`). Every page comes with the right to it, read in the same
 snapshot, and after every wait the session's hold on the topic is looked at again: an end of
 access that came meanwhile has taken it, and what was read goes nowhere. A failure ends the
 session, which resumes, rather than leaving it open and deaf.
@@ -20,7 +20,8 @@ import msgspec
 from server.commands.snapshot import Snapshot
 from server.realtime import log_pages
 from server.realtime.framing import WRITE_BYTES
-from server.realtime.log_pages import Page
+from server.realtime.log_pages import FAR, PAGE, Page, Wanted
+from server.realtime.page_reader import PageReader
 from server.realtime.session import Attachment, Session
 from server.realtime.topics import LiveTopic
 
@@ -32,7 +33,8 @@ POSITION_LOST = (4010, "position lost: reconnect and resume")
 HEADS_MARGIN_MS = 15_000  # longer than any transaction
 HEADS_AT_ONCE = 512
 WHOLE = 20  # of so many comparisons one asks for every head, however old
-PAGES_AT_ONCE = 64
+READS_AT_ONCE = 64
+SHORT = 16  # events of a page for a socket that does not take a long one
 Ask = Callable[[Callable[[Snapshot], Any]], Coroutine[Any, Any, Any]]
 
 
@@ -60,7 +62,8 @@ class Replays:
         self._hub = hub
         self._tasks: set[asyncio.Task[None]] = set()
         self._todo: dict[Session, deque[Missed | Past]] = {}
-        self._pages = asyncio.Semaphore(PAGES_AT_ONCE)
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.reader = PageReader(self._ask, self._start)
         self._unhealed: set[str] = set()
         self._unchecked: set[str] = set()
         self._rounds = 0
@@ -82,7 +85,7 @@ class Replays:
     async def _ask(self, question: Callable[[Snapshot], Any]) -> Any:
         if self.ask is None:
             raise RuntimeError("the hub has no store to read")
-        async with self._pages:
+        async with self._reads:
             return await self.ask(question)
 
     # Sessions on their way into audiences
@@ -134,51 +137,85 @@ class Replays:
             self._hub.forget_if_deserted(what.live)
 
     async def _resume(self, session: Session, missed: Missed) -> None:
-        live, held = missed.live, missed.held
-        while session.topics.get(live.name) is held and not session.ended:
-            page: Page = await self._ask(
-                log_pages.seen_by(session.audience.member, live.name, held.pos)
-            )
-            whole, due = True, session.held_bytes
-            for event in page.events:
-                if session.topics.get(live.name) is not held:
+        live, held, limit = missed.live, missed.held, PAGE
+
+        def holds() -> bool:
+            return session.topics.get(live.name) is held
+
+        with live.approached():
+            while holds():
+                page = await self._page(session, live.name, held.pos, FAR, limit)
+                before = held.pos
+                whole = self._give(session, page, held, holds)
+                if not holds():
                     return
-                if due >= WRITE_BYTES:  # the rest is read again, as it is by then
-                    whole = False
-                    break
-                due += self._hub.outflow.push_event(session, event)
-                self._hub.follow(session, event)
-                held.pos = event.pos
-            if session.topics.get(live.name) is not held:
-                return
-            if whole:
-                held.pos = max(held.pos, page.end)
-                if page.over:  # conversation.left tells them
+                if not whole:  # what a socket takes slowly is not read in vain over and over
+                    limit = max(SHORT, held.pos - before)
+                elif page.over:  # conversation.left tells them
                     del session.topics[live.name]
                     return
-                if not page.more and self._hub.join(session, live):
+                elif not page.more and await self._go_live(session, live, held, holds):
                     return
+                del page  # it may be large, and the socket slow
+                await session.drained()
+
+    def _give(
+        self, session: Session, page: Page, at: Attachment | Past, goes_on: Callable[[], bool]
+    ) -> bool:
+        """Give a session a page as far as its socket takes it; whether that was all of it. The
+        rest is read again, as it is by then."""
+        due = session.held_bytes
+        for part in page.parts(session.audience.member, session.codec):
+            if due >= WRITE_BYTES or not goes_on():
+                return False
+            self._hub.outflow.push(session, part.item)
+            due += len(part.item.frame)
+            at.pos = part.events[-1].pos
+            for event in part.events:
+                self._hub.follow(session, event)
+        at.pos = max(at.pos, page.end)
+        return True
+
+    async def _go_live(
+        self, session: Session, live: LiveTopic, held: Attachment, holds: Callable[[], bool]
+    ) -> bool:
+        """Let a session join that had all there was when a page was read since its hold began;
+        whether it has. What the hub delivered meanwhile is the session's as anybody's, while the
+        hold lasts: it was to be had live, and is given from memory, without another read that
+        would be behind again by the time it is answered."""
+        while holds() and (behind := live.since(held.pos)) is not None:
+            due = session.held_bytes
+            for framed in behind:
+                if due >= WRITE_BYTES:
+                    break
+                due += self._hub.outflow.push_event(session, framed)
+                held.pos = framed.event.pos
+                self._hub.follow(session, framed.event)
+            else:
+                return self._hub.join(session, live)
             await session.drained()
+        return False
 
     async def _past(self, session: Session, past: Past) -> None:
-        pos = past.pos
-        while pos < past.last and not session.ended and not past.over:
-            page: Page = await self._ask(
-                log_pages.seen_by(session.audience.member, past.topic, pos)
-            )
-            whole, due = True, session.held_bytes
-            for event in page.events:
-                if due >= WRITE_BYTES:
-                    whole = False
-                    break
-                if event.pos <= past.last and not past.over:
-                    due += self._hub.outflow.push_event(session, event)
-                pos = event.pos
-            if whole:
-                if page.over or not page.more:
-                    return
-                pos = max(pos, page.end)
+        def goes_on() -> bool:
+            return past.pos < past.last and not session.ended and not past.over
+
+        limit = PAGE
+        while goes_on():
+            page = await self._page(session, past.topic, past.pos, past.last, limit)
+            before = past.pos
+            if not self._give(session, page, past, lambda: not past.over):
+                limit = max(SHORT, past.pos - before)
+            elif page.over or not page.more:
+                return
+            del page
             await session.drained()
+
+    def _page(
+        self, session: Session, topic: str, after: int, until: int, limit: int
+    ) -> Coroutine[Any, Any, Page]:
+        wanted = Wanted(session.audience.member, topic, after, until, limit)
+        return self.reader.page(session, wanted)
 
     # A topic that is behind the store
 
@@ -194,8 +231,8 @@ class Replays:
             more = True
             while more:
                 page: Page = await self._ask(log_pages.whole(live.name, live.pos))
-                for event in page.events:
-                    self._hub.receive(event)
+                for framed in page.events:
+                    self._hub.receive(framed.event)
                 # What came too early meanwhile waits for more than was there to be read.
                 more = page.more or bool(page.events and live.early)
         except Exception:

@@ -6,20 +6,25 @@ does not come is read from the store; `ready` is the order in which events are t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 
 from server.commands.outcome import Event
 from server.protocol.codec import Codec
-from server.realtime.framing import Run, event_map
+from server.realtime.framing import Framed, Run, event_map
 from server.realtime.session import Session
 
 EARLY = 1_000  # events held for a gap; beyond it they are read from the store instead
+TAIL = 200  # events kept for who is on the way here; who is further behind reads on in the store
 
 
 class LiveTopic:
     """One topic that has sessions on this node; `pos` is the last position delivered."""
 
-    __slots__ = ("early", "followers", "healing", "name", "pos", "runs", "sessions", "waiting")
+    __slots__ = ("_near", "_tail", "early", "followers", "healing", "name", "pos", "runs",
+                 "sessions", "waiting")  # fmt: skip
 
     def __init__(self, name: str, pos: int) -> None:
         self.name = name
@@ -30,6 +35,8 @@ class LiveTopic:
         self.early: dict[int, Event] = {}
         self.healing = False
         self.followers = 0  # replays on their way here
+        self._near = 0  # those of them that are reading this topic
+        self._tail: deque[Framed] = deque(maxlen=TAIL)  # the last delivered, while some are near
 
     def take(self, event: Event) -> bool:
         """Note an event; answers whether a gap before it has to be healed."""
@@ -42,6 +49,29 @@ class LiveTopic:
         while (event := self.early.pop(self.pos + 1, None)) is not None:
             self.pos = event.pos
             yield event
+
+    @contextmanager
+    def approached(self) -> Iterator[None]:
+        """While some are on their way here and reading, what is delivered is kept for them."""
+        self._near += 1
+        try:
+            yield
+        finally:
+            self._near -= 1
+            if not self._near:
+                self._tail.clear()
+
+    def delivered(self, event: Event) -> None:
+        """An event has been given to the audience."""
+        if self._near:
+            self._tail.append(Framed(event))
+
+    def since(self, pos: int) -> list[Framed] | None:
+        """What was delivered behind a position; None where not all of it is kept."""
+        behind = self.pos - pos
+        if behind > len(self._tail):
+            return None
+        return list(islice(self._tail, len(self._tail) - max(0, behind), None))
 
     def catch_up_with(self) -> None:
         """Sessions that were ahead of this node join where it has come to."""

@@ -25,8 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
-from server.domain.rows import DeviceToken, Fence, Refusal, Row
-from server.store.tables import TABLES
+from server.domain.rows import DeviceToken, Entry, Fence, Refusal, Row
+from server.store.tables import TABLES, Packed
 
 R = TypeVar("R", bound=Row)
 FENCES_MS = 24 * 3_600_000
@@ -115,6 +115,37 @@ def _arrays(kind: type[Row], idents: Sequence[Any]) -> dict[str, list[Any]]:
     if len(names) == 1:
         return {names[0]: list(idents)}
     return {name: list(part) for name, part in zip(names, zip(*idents, strict=True), strict=True)}
+
+
+_RANGE = ("first", "after", "until")
+
+
+def entries_of(connection: Connection, ranges: Sequence[tuple[int, int, int]]) -> list[Entry]:
+    """Of each (topic, after, until) the entries with positions in (after, until], in order."""
+    if not ranges:
+        return []
+    shared = _is_shared(connection)
+    given = dict(zip(_RANGE, map(list, zip(*ranges, strict=True)), strict=True))
+    found = connection.execute(_entries(shared), given if shared else {"ranges": ranges})
+    return [build(Entry, values) for values in found]
+
+
+@cache
+def _entries(shared: bool) -> Executable:
+    """One statement for any number of ranges: three arrays, or on SQLite a list of lists."""
+    entry = TABLES[Entry].c
+    parts: Sequence[ColumnElement[Any]]
+    if shared:
+        unnested = func.unnest(*(bindparam(name, type_=ARRAY(entry.pos.type)) for name in _RANGE))
+        names = (column(name, entry.pos.type) for name in _RANGE)
+        rows = unnested.table_valued(*names).render_derived()
+        parts = [rows.c[name] for name in _RANGE]
+    else:
+        rows = func.json_each(bindparam("ranges", type_=Packed(list))).table_valued("value")
+        parts = [func.json_extract(rows.c.value, f"$[{place}]") for place in range(3)]
+    mine = and_(entry.topic == parts[0], entry.pos > parts[1], entry.pos <= parts[2])
+    source = rows.join(TABLES[Entry], mine)
+    return select(*columns(Entry)).select_from(source).order_by(entry.topic, entry.pos)
 
 
 def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:

@@ -27,7 +27,7 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import facts
-from server.store.rows import among, build, by_identity, columns, fetch, padded
+from server.store.rows import among, build, by_identity, columns, entries_of, fetch, padded
 from server.store.rulebook_reads import RulebookReads
 from server.store.tables import (
     conversation,
@@ -293,15 +293,9 @@ class SqlSnapshot(RulebookReads):
         later = self._connection.execute(renamed.order_by(entry.c.pos).limit(1)).first()
         return row.title if later is None else str(later[1]["before"])
 
-    def entries(self, key: int, after: int, limit: int) -> list[Entry]:
-        """A topic's events with positions after `after`, in order."""
-        found = self._connection.execute(
-            select(*columns(Entry))
-            .where(entry.c.topic == key, entry.c.pos > after)
-            .order_by(entry.c.pos)
-            .limit(limit)
-        )
-        return [build(Entry, values) for values in found]
+    def entries(self, ranges: Sequence[tuple[int, int, int]]) -> list[Entry]:
+        """The events of several topics, those of a topic in order."""
+        return entries_of(self._connection, ranges)
 
     def attendance(self, members: Sequence[int]) -> dict[int, tuple[list[str], int]]:
         """On which nodes each of these has a session, and when the last was there."""

@@ -195,10 +195,10 @@ def resume_without_rights() -> Iterator[None]:
     def past(me: Any, resume: dict[str, int], heads: dict[str, int], work: Any) -> dict[str, int]:
         return {name: 1 << 40 for name in resume if name not in heads}
 
-    def seen_by(_member: str, topic: str, after: int) -> Any:
-        return log_pages.whole(topic, after)
+    def view(_topic: str, _member: int, _snapshot: Any) -> conversations.View:
+        return conversations.EVERYTHING
 
-    with patch.object(members, "_past", past), patch.object(log_pages, "seen_by", seen_by):
+    with patch.object(members, "_past", past), patch.object(log_pages, "_view", view):
         yield
 
 
