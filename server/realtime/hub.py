@@ -172,17 +172,14 @@ class Hub:
             self.bus.subscribe(topic)
         return live
 
-    def join(self, session: Session, live: LiveTopic) -> bool:
-        """Bring a session into a topic's audience, if it has everything that this node has."""
+    def join(self, session: Session, live: LiveTopic) -> None:
+        """Bring a session into a topic's audience that has everything that this node has."""
         pos = session.topics[live.name].pos
-        if pos < live.pos:
-            return False
         if pos == live.pos:
             live.admit(session)
         else:
             live.waiting[session] = pos
             self.replays.heal(live)
-        return True
 
     def _detach(self, session: Session, topic: str) -> None:
         session.drop_topic(topic)

@@ -192,7 +192,8 @@ class Replays:
                 held.pos = framed.event.pos
                 self._hub.follow(session, framed.event)
             else:
-                return self._hub.join(session, live)
+                self._hub.join(session, live)
+                return True
             await session.drained()
         return False
 

@@ -24,9 +24,12 @@ from server.domain.policy import Policy
 from server.domain.rows import Message
 from server.realtime import log_pages
 from server.realtime.audience import Audience
+from server.realtime.framing import Framed
 from server.realtime.hub import Hub
+from server.realtime.log_pages import Wanted
 from server.realtime.replays import Missed, Replays
 from server.realtime.session import Session
+from server.realtime.topics import LiveTopic
 from server.store.group_commit import Batch
 from server.store.sqlite import SqliteStore
 
@@ -231,13 +234,25 @@ def blocks_are_forgotten() -> AbstractContextManager[object]:
 
 def a_gap_stays_open() -> AbstractContextManager[object]:
     """A session that has caught up joins one event too late."""
-    join = Hub.join
+    since = LiveTopic.since
 
-    def skipping(hub: Hub, session: Session, live: Any) -> bool:
-        session.topics[live.name].pos = max(session.topics[live.name].pos, live.pos)
-        return join(hub, session, live)
+    def skipping(live: LiveTopic, pos: int) -> list[Framed] | None:
+        behind = since(live, pos)
+        return behind and behind[1:]
 
-    return patch.object(Hub, "join", skipping)
+    return patch.object(LiveTopic, "since", skipping)
+
+
+def a_page_is_anybodys() -> AbstractContextManager[object]:
+    """Who asks for the same positions in the same moment is given the same page."""
+    choose = log_pages._Reading._range
+
+    def first(reading: Any, wanted: Wanted) -> Any:
+        asked = (wanted.topic, wanted.after)
+        known = reading.__dict__.setdefault("known", {})
+        return known.setdefault(asked, choose(reading, wanted))
+
+    return patch.object(log_pages._Reading, "_range", first)
 
 
 def another_hold_is_as_good() -> AbstractContextManager[object]:

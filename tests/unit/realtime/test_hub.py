@@ -63,6 +63,7 @@ async def test_a_gap_is_read_from_the_store_at_once(tmp_path: Path) -> None:
     async with rig(tmp_path) as made:
         place, topic = await three_in(made)
         far = await made.attend(made.there, "bob")
+        await made.quiet()  # its heads are compared once, which may find the gap as well
         made.bus.fates = ["lose", "lose", "pass"]
         for _ in range(3):
             await made.send("ada", conversation=place)
