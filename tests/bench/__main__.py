@@ -42,6 +42,11 @@ def _all() -> dict[str, Measure]:
     made["sends sqlite"] = functools.partial(measures.sends, database=False)
     made["sends postgres"] = functools.partial(measures.sends, database=True)
     made["new sessions"] = measures.new_sessions
+    for sessions, missed, own in ((1, 10, False), (1_000, 10, False), (1_000, 1_000, False),
+                                  (200, 1_000, True)):  # fmt: skip
+        made[f"resuming {sessions} missed {missed} {'own' if own else 'shared'}"] = (
+            functools.partial(measures.resuming, sessions=sessions, missed=missed, own=own)
+        )
     made["memory"] = measures.memory
     return made
 

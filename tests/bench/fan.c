@@ -7,13 +7,14 @@
  * @@0000000000000000000@@ becomes the time and ######## a number, both of fixed width.
  *
  *   fan --port P --conns N --opens FILE --publish FILE --expect E --rounds R --window W
- *       [--path /ws] [--protocol NAME] [--binary] [--by-ack] [--settle MS] [--at-once K]
+ *       [--path /ws] [--protocol NAME] [--binary] [--by-ack] [--settle MS] [--at-once K] [--missed M]
  *
  * --opens      the first frame of each connection, used in turn
  * --publish    one payload a publisher: as many connections as it holds publish in turn
  * --expect     deliveries that one publish causes
  * --by-ack     a publish is over when a frame with "result" in it has come for it, not when all deliveries have
  * --at-once    handshakes under way at a time (64)
+ * --missed     deliveries that each connection gets for having been away: "seconds" is until the last of them
  *
  * Answers one line of JSON; "uneven" counts connections that got another number of deliveries than --each says.
  */
@@ -193,8 +194,7 @@ static void receive(Conn *conn) {
         }
         if (conn->state == OPENING) {
             if (memmem(at, got, "error", 5)) { fprintf(stderr, "refused: %.*s\n", (int)got, at); exit(2); }
-            is_open(conn);
-            return;
+            is_open(conn); /* what it missed may come right behind */
         }
         at -= conn->tail_length;
         memcpy(at, conn->tail, conn->tail_length);
@@ -229,8 +229,8 @@ int main(int argc, char **argv) {
     static struct option options[] = {
         {"port", 1, 0, 'p'}, {"conns", 1, 0, 'c'}, {"opens", 1, 0, 'o'}, {"publish", 1, 0, 'u'}, {"expect", 1, 0, 'e'},
         {"rounds", 1, 0, 'r'}, {"window", 1, 0, 'w'}, {"path", 1, 0, 'a'}, {"protocol", 1, 0, 't'}, {"binary", 0, 0, 'b'},
-        {"by-ack", 0, 0, 'k'}, {"settle", 1, 0, 's'}, {"at-once", 1, 0, 'n'}, {"each", 1, 0, 'x'}, {0}};
-    uint64_t expect = 1, rounds = 0, window = 1, each = 0, published = 0;
+        {"by-ack", 0, 0, 'k'}, {"settle", 1, 0, 's'}, {"at-once", 1, 0, 'n'}, {"each", 1, 0, 'x'}, {"missed", 1, 0, 'm'}, {0}};
+    uint64_t expect = 1, rounds = 0, window = 1, each = 0, published = 0, missed = 0;
     int by_ack = 0, settle = 500;
     Payloads publishes = {NULL, 0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
@@ -248,6 +248,7 @@ int main(int argc, char **argv) {
         case 's': settle = atoi(optarg); break;
         case 'n': at_once = atoi(optarg); break;
         case 'x': each = atoll(optarg); break;
+        case 'm': missed = atoll(optarg); break;
         default: return 2;
     }
     struct rlimit files = {conn_count + 64, conn_count + 64};
@@ -263,10 +264,17 @@ int main(int argc, char **argv) {
         turn(1000);
     }
     double opening = (now() - began) / 1e9;
-    for (uint64_t until = now() + settle * 1000000ull; now() < until;) turn(10);
-    acks = errors = deliveries = bytes = 0;
-
-    uint64_t first = now(), silent = first, seen = 0;
+    uint64_t first = began, silent = now(), seen = deliveries;
+    while (deliveries < missed * conn_count && now() - silent < 10000000000ull) {
+        turn(100);
+        if (deliveries != seen) { seen = deliveries; silent = now(); }
+    }
+    if (!missed) {
+        for (uint64_t until = now() + settle * 1000000ull; now() < until;) turn(10);
+        acks = errors = deliveries = bytes = seen = 0;
+        for (int i = 0; i < conn_count; i++) conns[i].got = 0;
+        first = silent = now();
+    }
     while (rounds && (published < rounds || (by_ack ? acks + errors < rounds : 0) || deliveries < expect * published)) {
         uint64_t over = by_ack ? acks + errors : deliveries / expect;
         while (published < rounds && published - over < window) {
@@ -289,7 +297,7 @@ int main(int argc, char **argv) {
            "\"errors\":%llu,\"closed\":%llu,\"uneven\":%llu,\"seconds\":%.4f,\"bytes\":%llu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
            "\"max_ms\":%.3f,\"cpu_s\":%.2f}\n",
            opened, opening, (unsigned long long)published, (unsigned long long)deliveries,
-           (unsigned long long)(expect * published), (unsigned long long)acks, (unsigned long long)errors,
+           (unsigned long long)(missed ? missed * conn_count : expect * published), (unsigned long long)acks, (unsigned long long)errors,
            (unsigned long long)closed, (unsigned long long)uneven, took, (unsigned long long)bytes, percentile(0.5),
            percentile(0.99), percentile(0.999999), cpu);
     return 0;

@@ -156,6 +156,68 @@ def new_sessions(directory: Path, turns: int, say: Say) -> dict[str, Any]:
     return {**figures.compared(runs), "unit": "sessions a second"}
 
 
+def resuming(
+    directory: Path, turns: int, say: Say, *, sessions: int, missed: int, own: bool = False
+) -> dict[str, Any]:
+    """Milliseconds until all of so many sessions, who come back at once, have what each missed: of
+    one conversation of 50, or each of a conversation that is theirs and one other's alone."""
+    with places.subrosa(policy=MANY_SESSIONS) as house:
+        members = house.members(sessions if own else ROOM)
+        ids = list(members)
+        talk = _talk_in_pairs if own else _talk_in_room
+        topic = talk(house, members, missed, directory)
+
+        def positions(one: str) -> dict[str, int]:
+            return {f"member:{one}": 0, **({topic: 0} if topic else {})}
+
+        connects = (
+            payloads.MSGPACK.pack(payloads.connect(members[one], f"d{n}", positions(one)))
+            for n in range(sessions)
+            for one in [ids[n % len(ids)]]
+        )
+        opens = payloads.write(directory / "opens", connects)
+
+        def ours(_: int) -> float:
+            found = generator.run(
+                house.place, *payloads.MSGPACK.options,
+                conns=sessions, opens=opens, at_once=200, missed=missed, each=missed,
+            )  # fmt: skip
+            return float(found["seconds"] * 1000)
+
+        runs = figures.interleaved(turns, {"subrosa": ours}, say)
+    return {**figures.compared(runs), "unit": "ms until the last has all"}
+
+
+def _talk_in_room(house: House, members: dict[str, str], count: int, directory: Path) -> str:
+    """Have so many messages sent in a conversation of all of these; its topic."""
+    room = house.room(members)
+    _talk(house, [(next(iter(members.values())), {"conversation": room})], count, directory)
+    return f"conversation:{room}"
+
+
+def _talk_in_pairs(house: House, members: dict[str, str], count: int, directory: Path) -> str:
+    """Have so many messages sent between each two of these; they come on the members' own topics."""
+    ids = list(members)
+    pairs = list(zip(ids[::2], ids[1::2], strict=True))
+    house.operate([("connection.put", {"a": a, "b": b}) for a, b in pairs])
+    _talk(house, [(members[a], {"to": b}) for a, b in pairs], count * len(pairs), directory)
+    return ""
+
+
+def _talk(
+    house: House, speakers: list[tuple[str, dict[str, str]]], count: int, directory: Path
+) -> None:
+    pack, run = payloads.MSGPACK.pack, f"r{next(_numbers)}"
+    connects = (pack(payloads.connect(token, "talk")) for token, _ in speakers)
+    sent = [pack(payloads.send(run, **where)) for _, where in speakers]
+    generator.run(
+        house.place, *payloads.MSGPACK.options, "--by-ack",
+        conns=len(speakers), opens=payloads.write(directory / "opens", connects),
+        publish=payloads.write(directory / "publish", sent),
+        expect=1, rounds=count, window=IN_FLIGHT,
+    )  # fmt: skip
+
+
 def memory(directory: Path, turns: int, say: Say) -> dict[str, Any]:
     """Bytes of the process for each of 10,000 idle sessions of one topic."""
     members = IDLE // 200

@@ -39,9 +39,10 @@ def write(path: Path, payloads: Iterable[bytes]) -> Path:
     return path
 
 
-def connect(token: str, device: str) -> dict[str, Any]:
-    """A session's first frame."""
-    return {"id": 1, "cmd": "connect", "params": {"token": token, "device": device}}
+def connect(token: str, device: str, resume: dict[str, int] | None = None) -> dict[str, Any]:
+    """A session's first frame; `resume` are the positions that it goes on from."""
+    params = {"token": token, "device": device, **({"resume": resume} if resume else {})}
+    return {"id": 1, "cmd": "connect", "params": params}
 
 
 def send(run: str, **where: str) -> dict[str, Any]:
