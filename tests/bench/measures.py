@@ -196,7 +196,7 @@ def _talk_in_room(house: House, members: dict[str, str], count: int, directory: 
 
 
 def _talk_in_pairs(house: House, members: dict[str, str], count: int, directory: Path) -> str:
-    """Have so many messages sent between each two of these; they come on the members' own topics."""
+    """Have so many messages sent between each two of these: they come on members' own topics."""
     ids = list(members)
     pairs = list(zip(ids[::2], ids[1::2], strict=True))
     house.operate([("connection.put", {"a": a, "b": b}) for a, b in pairs])

@@ -7,15 +7,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from msgspec.structs import replace
 
 from server.commands import access
+from server.commands.outcome import PASSED, Event
 from server.commands.work import Facts
 from server.domain.policy import DEFAULT
 from server.domain.rows import Member
+from server.protocol.codec import MSGPACK
 from server.realtime import log_pages, topics
-from server.realtime.log_pages import Wanted
+from server.realtime.framing import Framed
+from server.realtime.log_pages import Page, Wanted
+from tests.support.fake_wire import payloads
 from tests.unit.realtime.rig import Rig, listener, rig
 
 Ask = Callable[[Any], Awaitable[Any]]
@@ -213,3 +218,20 @@ async def test_who_is_gone_is_not_read_for(tmp_path: Path) -> None:
         assert len(asked) <= 1
         assert not len(made.here.replays.reader)
         assert not made.here.topics
+
+
+def test_from_whom_an_event_is_kept_has_another_page_than_the_others() -> None:
+    events = [Framed(Event("conversation:c", pos, "message.edited", {"body": str(pos)},
+                           apart=("bob",) if pos == 2 else ())) for pos in (1, 2, 3)]  # fmt: skip
+    page = Page(events, 3)
+
+    def given(member: str) -> list[Any]:
+        parts = page.parts(member, MSGPACK)
+        frames = b"".join(part.item.frame for part in parts)
+        return [msgpack.unpackb(payload) for _, payload in payloads(frames)]
+
+    assert [one["event"] for one in given("ada")] == ["message.edited"] * 3
+    assert [one["event"] for one in given("bob")] == ["message.edited", PASSED, "message.edited"]
+    assert [one["pos"] for one in given("bob")] == [1, 2, 3]
+    assert given("bob")[1]["data"] == {}
+    assert page.parts("ada", MSGPACK) is page.parts("cyd", MSGPACK)
