@@ -117,7 +117,9 @@ class Node:
             self.lock = held.lock
             self.store = SqliteStore(held.file, settings.policy, self.deliver, clock_us)
         self.hub.replays.ask = self.store.read
-        self.metrics = Metrics(self.hub, lambda: self.store.waiting)
+        self.metrics = Metrics(
+            self.hub, lambda: self.store.waiting, lambda: len(self.gateway.connections)
+        )
         self.dispatcher = Dispatcher(
             self.store,
             self.hub,

@@ -43,7 +43,8 @@ class Counters(msgspec.Struct):
     healed: int = 0
     too_slow: int = 0
     revoked: int = 0
-    dropped_signals: int = 0
+    aborted: int = 0
+    connections: int = 0
 
 
 class Hub:
@@ -322,6 +323,7 @@ class Hub:
 
     def end(self, session: Session, code: int, reason: str) -> None:
         """End a session: what waits for it is dropped, its connection is closed."""
+        self.counters.aborted += session.wire.full  # nobody can be told why
         self.leave(session)
         session.wire.close(code, reason)
 

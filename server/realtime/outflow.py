@@ -15,7 +15,7 @@ from server.commands.outcome import Event
 from server.domain.policy import Policy
 from server.realtime.fences import Fencing, NoFences
 from server.realtime.framing import Due, Framed, Run, event_map
-from server.realtime.session import Overflow, Session
+from server.realtime.session import Held, Overflow, Session
 from server.realtime.topics import LiveTopic
 
 LEASE_EVERY = 64  # sessions handed over between two looks at the lease
@@ -34,6 +34,8 @@ class Outflow:
         self._due: list[Session] = []
         self._running: list[LiveTopic] = []
         self._held: set[Session] = set()
+        self.seen = Held()
+        self.doubtful = 0  # signals taken back at ends of access
 
     def push(self, session: Session, item: Due) -> None:
         """This is due to a session."""
@@ -98,7 +100,7 @@ class Outflow:
     def _keep(self, session: Session, now: float) -> None:
         """Without a lease nothing is handed over: it waits, within the same bounds."""
         try:
-            session.hold(now, self._policy)
+            session.hold(now, self._policy, self.seen)
         except Overflow:
             self._too_slow(session)
             return
@@ -108,7 +110,7 @@ class Outflow:
         if session.hand_over_one():
             return
         try:
-            session.flush(now, self._policy)
+            session.flush(now, self._policy, self.seen)
         except Overflow:
             self._too_slow(session)
             return
@@ -139,12 +141,12 @@ class Outflow:
     def drop_signals(self) -> None:
         """Whatever signals wait for anybody have become doubtful."""
         for session in (*self._due, *self._held):
-            session.drop_signals()
+            self.doubtful += session.drop_signals()
 
     def forget(self, session: Session) -> None:
         """The session has ended."""
         self._held.discard(session)
 
-    def held_bytes(self) -> int:
-        """Bytes that wait for full wires, over all sessions."""
-        return sum(session.held_bytes for session in self._held)
+    def held(self) -> tuple[int, int]:
+        """How many sessions' wires are full, and the bytes that wait for them."""
+        return len(self._held), sum(session.held_bytes for session in self._held)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from server.commands.outcome import Caller, Ending
 from server.domain.policy import Policy
 from server.protocol.codec import Codec
@@ -40,6 +42,15 @@ class Attachment:
         """What happened up to here to this hold's member was known when it was given or kept: an
         end that comes to light later is one that they have come back from."""
         return max(self.pos, self.since)
+
+
+class Held(msgspec.Struct):
+    """How far the sessions of a node have come towards their bounds since it started: the most
+    bytes that waited for one, the longest that one's wire took nothing, signals shed for it."""
+
+    most_bytes: int = 0
+    longest_s: float = 0.0
+    shed: int = 0
 
 
 class Overflow(Exception):
@@ -101,7 +112,7 @@ class Session:
         self.wire.write((pending.pop().frame,))
         return True
 
-    def flush(self, now: float, policy: Policy) -> None:
+    def flush(self, now: float, policy: Policy, seen: Held) -> None:
         """Hand over what is due, or hold it while the wire is full.
 
         Raises `Overflow` beyond the hard limit, in bytes or in age.
@@ -109,7 +120,7 @@ class Session:
         pending, wire = self.pending, self.wire
         while pending:
             if wire.full:
-                self.hold(now, policy)
+                self.hold(now, policy, seen)
                 return
             size = count = 0
             for item in pending:
@@ -125,17 +136,18 @@ class Session:
         if self._drained is not None and not wire.full:
             self._wake()
 
-    def hold(self, now: float, policy: Policy) -> None:
+    def hold(self, now: float, policy: Policy, seen: Held) -> None:
         """Keep what is due. Raises `Overflow` beyond the hard limit, in bytes or in age."""
         self._recount()
         if not self._blocked_since:
             self._blocked_since = now
         if self._bytes > policy.buffer_soft_bytes:
-            self.drop_signals()
+            seen.shed += self.drop_signals()
             self._recount()
-        if self._bytes > policy.buffer_hard_bytes:
-            raise Overflow
-        if (now - self._blocked_since) * 1000 > policy.buffer_age_ms:
+        age = now - self._blocked_since
+        seen.most_bytes = max(seen.most_bytes, self._bytes)
+        seen.longest_s = max(seen.longest_s, age)
+        if self._bytes > policy.buffer_hard_bytes or age * 1000 > policy.buffer_age_ms:
             raise Overflow
 
     def _recount(self) -> None:
@@ -152,9 +164,11 @@ class Session:
         self.pending[:] = kept
         self._bytes = self._counted = 0
 
-    def drop_signals(self) -> None:
-        """Signals go first: what they say is soon untrue anyway."""
+    def drop_signals(self) -> int:
+        """Signals go first: what they say is soon untrue anyway. Answers how many were there."""
+        before = len(self.pending)
         self._keep([item for item in self.pending if not item.signal])
+        return before - len(self.pending)
 
     def drop_topic(self, topic: str) -> None:
         """The session lost this topic: what waits for it is not flushed."""

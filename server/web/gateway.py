@@ -49,6 +49,7 @@ class Gateway:
         """A new connection, not yet anybody's."""
         connection = Connection(self, wire, subprotocol)
         self.connections.add(connection)
+        self.hub.counters.connections += 1
         self.heartbeat.expect_connect(connection)
         return connection
 

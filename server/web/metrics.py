@@ -18,7 +18,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """One process's registry; `count` is called for each finished command."""
 
-    def __init__(self, hub: Hub, waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, hub: Hub, waiting: Callable[[], int], connections: Callable[[], int]
+    ) -> None:
         self._registry = CollectorRegistry()
         self._process = CollectorRegistry()
         ProcessCollector(registry=self._process)
@@ -26,7 +28,7 @@ class Metrics:
             "subrosa_commands", "Commands by outcome.", ["cmd", "outcome"], registry=self._registry
         )
         self._counters: dict[tuple[str, str], Counter] = {}
-        self._registry.register(_HubCollector(hub, waiting))
+        self._registry.register(_HubCollector(hub, waiting, connections))
         self._registry.register(_NodesCollector(hub))
 
     def count(self, cmd: str, outcome: str) -> None:
@@ -45,17 +47,26 @@ class Metrics:
 class _HubCollector(Collector):
     """Reads the hub's own numbers when asked, so that the hot path counts nothing twice."""
 
-    def __init__(self, hub: Hub, waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, hub: Hub, waiting: Callable[[], int], connections: Callable[[], int]
+    ) -> None:
         self._hub = hub
         self._waiting = waiting
+        self._connections = connections
 
     def collect(self) -> Iterator[Metric]:
         """The hub's and the store's numbers now."""
-        hub = self._hub
-        gauges = {
+        hub, seen = self._hub, self._hub.outflow.seen
+        held_sessions, held_bytes = hub.outflow.held()
+        gauges: dict[str, tuple[str, float]] = {
+            "connections": ("Open WebSockets, connected or not yet.", self._connections()),
             "sessions": ("Open sessions.", sum(1 for _ in hub.sessions)),
             "topics": ("Topics with sessions on this node.", len(hub.topics)),
-            "held_bytes": ("Bytes waiting for sockets that are full.", hub.outflow.held_bytes()),
+            "held_sessions": ("Sessions whose sockets are full.", held_sessions),
+            "held_bytes": ("Bytes waiting for sockets that are full.", held_bytes),
+            "held_bytes_most": ("The most that ever waited for one session.", seen.most_bytes),
+            "held_seconds_most": ("The longest that one session was full.", seen.longest_s),
+            "pages_waiting": ("Pages of logs wanted by who resumes.", len(hub.replays.reader)),
             "commands_waiting": ("Commands waiting for the store.", self._waiting()),
         }
         for name, (words, value) in gauges.items():
@@ -64,11 +75,20 @@ class _HubCollector(Collector):
             "deliveries": ("Events handed to sessions.", hub.counters.delivered),
             "signals": ("Signals handed to sessions.", hub.counters.signals),
             "healed_gaps": ("Gaps read from the store.", hub.counters.healed),
+            "accepted": ("WebSockets opened.", hub.counters.connections),
+            "aborted": ("Sessions ended without a goodbye, being full.", hub.counters.aborted),
             "too_slow": ("Sessions ended because they did not read.", hub.counters.too_slow),
             "revoked": ("Sessions ended by a revocation.", hub.counters.revoked),
         }
         for name, (words, value) in counters.items():
             yield CounterMetricFamily(f"subrosa_{name}", words, value=value)
+        shed = CounterMetricFamily(
+            "subrosa_signals_shed", "Signals taken back before they were handed over.",
+            labels=["why"],
+        )  # fmt: skip
+        shed.add_metric(["full"], seen.shed)
+        shed.add_metric(["ended"], hub.outflow.doubtful)
+        yield shed
 
 
 class _NodesCollector(Collector):

@@ -15,7 +15,9 @@ class Incomplete(Exception):
     """Not everything that was due came, once: there is no figure."""
 
 
-def run(place: Place, *options: str, conns: int, **more: object) -> dict[str, Any]:
+def run(
+    place: Place, *options: str, conns: int, limit_s: float = LIMIT_S, **more: object
+) -> dict[str, Any]:
     """Open so many sockets and publish; what was counted. Raises `Incomplete`."""
     command = [
         "taskset", "-c", OTHER_CORE, compiled("fan"), "--port", str(place.port),
@@ -23,7 +25,7 @@ def run(place: Place, *options: str, conns: int, **more: object) -> dict[str, An
     ]  # fmt: skip
     for name, value in more.items():
         command += [f"--{name.replace('_', '-')}", str(value)]
-    done = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=limit_s, check=False)
     if done.returncode:
         raise Incomplete(done.stderr.decode(errors="replace")[:500])
     found: dict[str, Any] = json.loads(done.stdout)

@@ -354,4 +354,4 @@ async def test_a_wire_that_never_drains_is_ended_to_come_back(tmp_path: Path) ->
         assert listener(bob).given == []
         assert made.here.counters.too_slow == 1
         assert listener(cyd).positions(topic) == [1, 2, 3, 4]
-        assert made.here.outflow.held_bytes() == 0
+        assert made.here.outflow.held() == (0, 0)

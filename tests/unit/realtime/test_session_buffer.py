@@ -14,7 +14,7 @@ from server.domain.policy import DEFAULT
 from server.protocol.codec import JSON
 from server.realtime.audience import Audience
 from server.realtime.framing import WRITE_BYTES, Item
-from server.realtime.session import Attachment, Overflow, Session
+from server.realtime.session import Attachment, Held, Overflow, Session
 
 POLICY = replace(DEFAULT, buffer_soft_bytes=100, buffer_hard_bytes=200, buffer_age_ms=5_000)
 
@@ -70,7 +70,7 @@ def signal(text: str, topic: str = "member:ada") -> Item:
 def test_what_is_due_leaves_in_one_write_and_in_order() -> None:
     session, wire = opened()
     session.pending += [event("a"), Item(b"answer"), signal("typing"), event("b")]
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert wire.taken == [b"a", b"answer", b"typing", b"b"]
     assert len(wire.writes) == 1
     assert session.pending == []
@@ -80,7 +80,7 @@ def test_what_is_due_leaves_in_one_write_and_in_order() -> None:
 def test_a_write_is_no_larger_than_stays_in_reach() -> None:
     session, wire = opened()
     session.pending += [event("x" * 1_000) for _ in range(200)]
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert sum(wire.writes) == 200_000
     assert max(wire.writes) < WRITE_BYTES + 1_000
 
@@ -88,11 +88,11 @@ def test_a_write_is_no_larger_than_stays_in_reach() -> None:
 def test_a_full_wire_is_given_nothing() -> None:
     session, wire = opened(room=0)
     session.pending += [event("a"), event("b")]
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert wire.taken == []
     assert session.held_bytes == 2
     wire.room = 100
-    session.flush(1.0, POLICY)
+    session.flush(1.0, POLICY, Held())
     assert wire.taken == [b"a", b"b"]
     assert session.held_bytes == 0
 
@@ -100,18 +100,20 @@ def test_a_full_wire_is_given_nothing() -> None:
 def test_a_wire_that_fills_up_takes_one_write() -> None:
     session, wire = opened(room=10)
     session.pending += [event("x" * WRITE_BYTES), event("rest")]
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert wire.taken == [b"x" * WRITE_BYTES]
     assert session.held_bytes == 4
 
 
 def test_above_the_soft_limit_signals_go_first() -> None:
-    session, _ = opened(room=0)
+    (session, _), seen = opened(room=0), Held()
     session.pending += [event("e" * 60), signal("s" * 39)]
-    session.flush(0.0, POLICY)
+    session.flush(100.0, POLICY, seen)
     assert session.held_bytes == 99
+    assert seen.shed == 0
     session.pending.append(event("e" * 10))
-    session.flush(0.0, POLICY)
+    session.flush(103.0, POLICY, seen)
+    assert seen == Held(most_bytes=99, longest_s=3.0, shed=1)
     assert [item.signal for item in session.pending] == [False, False]
     assert session.held_bytes == 70
 
@@ -120,49 +122,49 @@ def test_signals_alone_never_end_a_session() -> None:
     session, _ = opened(room=0)
     for _ in range(100):
         session.pending.append(signal("s" * 50))
-        session.flush(0.0, POLICY)
+        session.flush(0.0, POLICY, Held())
     assert session.held_bytes <= POLICY.buffer_soft_bytes
 
 
 def test_above_the_hard_limit_it_is_over() -> None:
     session, _ = opened(room=0)
     session.pending.append(event("e" * 200))
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     session.pending.append(event("e"))
     with pytest.raises(Overflow):
-        session.flush(0.0, POLICY)
+        session.flush(0.0, POLICY, Held())
 
 
 def test_answers_count_like_anything_else() -> None:
     session, _ = opened(room=0)
     session.pending.append(Item(b"a" * 201))
     with pytest.raises(Overflow):
-        session.flush(0.0, POLICY)
+        session.flush(0.0, POLICY, Held())
 
 
 def test_what_waits_too_long_ends_it() -> None:
     session, wire = opened(room=0)
     session.pending.append(event("e"))
-    session.flush(100.0, POLICY)
-    session.flush(105.0, POLICY)
+    session.flush(100.0, POLICY, Held())
+    session.flush(105.0, POLICY, Held())
     with pytest.raises(Overflow):
-        session.flush(105.1, POLICY)
+        session.flush(105.1, POLICY, Held())
     wire.room = 100
-    session.flush(200.0, POLICY)
+    session.flush(200.0, POLICY, Held())
     assert wire.taken == [b"e"]
 
 
 def test_a_wire_that_does_drain_is_given_its_time_anew() -> None:
     session, wire = opened(room=0)
     session.pending.append(event("a"))
-    session.flush(100.0, POLICY)
+    session.flush(100.0, POLICY, Held())
     wire.room = 1
-    session.flush(104.0, POLICY)
+    session.flush(104.0, POLICY, Held())
     session.pending.append(event("b"))
-    session.flush(108.0, POLICY)
-    session.flush(112.9, POLICY)
+    session.flush(108.0, POLICY, Held())
+    session.flush(112.9, POLICY, Held())
     with pytest.raises(Overflow):
-        session.flush(113.1, POLICY)
+        session.flush(113.1, POLICY, Held())
 
 
 def test_a_lost_topics_frames_are_taken_back() -> None:
@@ -170,12 +172,12 @@ def test_a_lost_topics_frames_are_taken_back() -> None:
     lost = [event("m1", "conversation:x"), signal("typing", "conversation:x")]
     kept = [event("left"), Item(b"answer"), event("m2", "conversation:y")]
     session.pending += [lost[0], kept[0], kept[1], lost[1], kept[2]]
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     session.drop_topic("conversation:x")
     assert session.topics.keys() == {"member:ada"}
     assert session.held_bytes == sum(len(item.frame) for item in kept)
     wire.room = 100
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert wire.taken == [item.frame for item in kept]
 
 
@@ -184,7 +186,7 @@ def test_an_ended_session_gives_nothing_more() -> None:
     session.pending += [event("a"), Item(b"answer")]
     session.drop_all()
     wire.room = 100
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     assert wire.taken == []
     assert session.ended
     assert not session.live
@@ -193,12 +195,12 @@ def test_an_ended_session_gives_nothing_more() -> None:
 async def test_whoever_waits_for_the_wire_goes_on_when_it_has_drained() -> None:
     session, wire = opened(room=0)
     session.pending.append(event("a"))
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     waiting = [asyncio.ensure_future(session.drained()) for _ in range(3)]
     await asyncio.sleep(0)
     assert not any(task.done() for task in waiting)
     wire.room = 100
-    session.flush(0.0, POLICY)
+    session.flush(0.0, POLICY, Held())
     await asyncio.gather(*waiting)
 
 
@@ -250,7 +252,7 @@ def test_whatever_happens_events_leave_in_order_and_bounds_hold(
             due = [one for one in due if one not in gone]
             session.drop_topic("conversation:x")
         try:
-            session.flush(float(number) / 100, POLICY)
+            session.flush(float(number) / 100, POLICY, Held())
         except Overflow:
             assert sum(len(i.frame) for i in session.pending) > POLICY.buffer_hard_bytes
             return
@@ -259,6 +261,6 @@ def test_whatever_happens_events_leave_in_order_and_bounds_hold(
         if any(item.signal for item in session.pending):
             assert waiting <= POLICY.buffer_soft_bytes
     wire.room = 1 << 30
-    session.flush(10.0, DEFAULT)
+    session.flush(10.0, DEFAULT, Held())
     assert [frame for frame in wire.taken if frame in set(due)] == due
     assert len(set(wire.taken)) == len(wire.taken)

@@ -1,0 +1,144 @@
+"""Whether the process grows: five minutes of fan-out while some of the readers take nothing.
+
+One reader in a hundred stops reading as soon as it is connected, is ended for it by the server, and
+comes back to do the same. What counts is the line through the samples of the resident set behind
+the warm-up, in which caches fill.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench import generator, payloads, places
+from tests.bench.measures import MANY_SESSIONS, ROOM, Say
+from tests.bench.places import House
+
+READERS = 1_000
+STOPPED = READERS // 100
+SECONDS = 300.0
+WARM_UP_S = 60.0
+WINDOW = 8
+TRIED = 400  # rounds that tell how many take five minutes
+SAMPLE_S = 1.0
+
+
+class Stopped:
+    """A reader that takes nothing but its handshake, and comes back when it is ended for that."""
+
+    def __init__(self, port: int, first_frame: bytes) -> None:
+        self._port = port
+        self._frame = first_frame
+        self._socket: socket.socket | None = None
+        self._poll = select.poll()
+        self.ended = 0
+
+    def turn(self) -> None:
+        """Be there."""
+        if self._socket is not None and self._poll.poll(0):
+            self.close()
+            self.ended += 1
+        if self._socket is None:
+            self._open()
+
+    def _open(self) -> None:
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        made.settimeout(5)
+        made.connect(("127.0.0.1", self._port))
+        made.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Protocol: subrosa.v1.json\r\n\r\n"
+        )
+        made.recv(4096)
+        made.sendall(self._frame)
+        self._poll.register(made, select.POLLRDHUP)
+        self._socket = made
+
+    def close(self) -> None:
+        """Be gone."""
+        if self._socket is not None:
+            self._poll.unregister(self._socket)
+            self._socket.close()
+            self._socket = None
+
+
+def _masked(payload: bytes) -> bytes:
+    """A text frame; a mask of zeros is a mask."""
+    return b"\x81\xfe" + len(payload).to_bytes(2) + bytes(4) + payload
+
+
+@contextmanager
+def _watched(house: House, stopped: Sequence[Stopped]) -> Iterator[list[tuple[float, int]]]:
+    """Keep readers stopped, and sample the process meanwhile: (seconds, bytes)."""
+    over, samples, began = threading.Event(), list[tuple[float, int]](), time.monotonic()
+
+    def watch() -> None:
+        while not over.wait(SAMPLE_S):
+            samples.append((time.monotonic() - began, house.place.resident()))
+            for one in stopped:
+                one.turn()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        watching.join()
+        for one in stopped:
+            one.close()
+
+
+def slope(directory: Path, _turns: int, say: Say) -> dict[str, Any]:
+    """Bytes a minute by which the process grows under load, once it is warm."""
+    with places.subrosa(policy=MANY_SESSIONS) as house:
+        members = house.members(ROOM)
+        room = house.room(members)
+        tokens = list(members.values())
+        pack = payloads.JSON.pack
+        connects = [
+            pack(payloads.connect(tokens[n % ROOM], f"d{n}")) for n in range(READERS - STOPPED)
+        ]
+        opens = payloads.write(directory / "opens", connects)
+
+        def load(run: str, rounds: int) -> dict[str, Any]:
+            publish = directory / "publish"
+            payloads.write(publish, [pack(payloads.send(run, conversation=room))])
+            return generator.run(
+                house.place, *payloads.JSON.options, limit_s=4 * SECONDS,
+                conns=len(connects), opens=opens, publish=publish,
+                expect=len(connects), rounds=rounds, window=WINDOW, each=rounds,
+            )  # fmt: skip
+
+        tried = load("tried", TRIED)
+        rounds = int(TRIED / tried["seconds"] * SECONDS)
+        stopped = [
+            Stopped(house.place.port, _masked(pack(payloads.connect(tokens[n], f"stopped-{n}"))))
+            for n in range(STOPPED)
+        ]
+        with _watched(house, stopped) as samples:
+            found = load("slope", rounds)
+    warm = [(at / 60, size) for at, size in samples if at >= WARM_UP_S]
+    line = statistics.linear_regression(*zip(*warm, strict=True))
+    sizes = [size for _, size in warm]
+    say(
+        f"{found['seconds']:.0f} s, {found['published']:,} messages to {READERS:,} readers,"
+        f" {sum(one.ended for one in stopped)} ended for not reading;"
+        f" {min(sizes) / 1e6:.0f} to {max(sizes) / 1e6:.0f} MB"
+    )
+    return {
+        "median": {"subrosa": line.slope},
+        "samples": samples,
+        "ended": sum(one.ended for one in stopped),
+        "published": found["published"],
+        "unit": "bytes a minute",
+    }
