@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
     Connection,
     Dialect,
     LargeBinary,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    tuple_,
 )
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
@@ -52,12 +50,10 @@ def fetch(connection: Connection, kind: type[R], *where: ColumnElement[bool]) ->
 
 
 def padded(values: Sequence[Any]) -> list[Any]:
-    """These values, the last one repeated up to a power of two: few different statements, which
-    are then prepared once, whatever the number of values."""
+    """These values, the last one repeated up to a power of two."""
     if not values:
         return []
-    size = 1 << (len(values) - 1).bit_length()
-    return [*values, *(values[-1] for _ in range(size - len(values)))]
+    return [*values, *(values[-1] for _ in range(_power(len(values)) - len(values)))]
 
 
 def among(
@@ -77,12 +73,24 @@ def by_identity(connection: Connection, kind: type[R], idents: Iterable[Any]) ->
     if _is_shared(connection):
         found = connection.execute(_by_arrays(kind), _arrays(kind, wanted))
         return [build(kind, values) for values in found]
-    rows: list[R] = []
+    width, rows = len(kind.identity), list[R]()
     for start in range(0, len(wanted), AT_ONCE):
-        some = padded(wanted[start : start + AT_ONCE])
-        found = connection.execute(_by_list(kind), {"wanted": some})
-        rows += [build(kind, values) for values in found]
+        some = wanted[start : start + AT_ONCE]
+        size = _power(len(some))
+        statement, ways = _by_values(kind, connection.dialect, size)
+        given = some if width == 1 else [part for ident in some for part in ident]
+        nothing = [None] * (width * size - len(given))
+        for one in connection.exec_driver_sql(statement, (*given, *nothing)):
+            values = list(one)
+            for place, way in ways:
+                values[place] = way(values[place])
+            rows.append(kind(*values))
     return rows
+
+
+def _power(count: int) -> int:
+    """The power of two from here on: few different statements, which are then prepared once."""
+    return 1 << (count - 1).bit_length()
 
 
 def _is_shared(connection: Connection) -> bool:
@@ -90,13 +98,30 @@ def _is_shared(connection: Connection) -> bool:
 
 
 @cache
-def _by_list(kind: type[Row]) -> Executable:
+def _by_values(kind: type[Row], dialect: Dialect, size: int) -> tuple[str, list[tuple[int, Any]]]:
+    """A statement for so many identities, and what some columns' values go through.
+
+    A join, in this order: SQLite reads the whole table for a list of pairs behind IN.
+    """
+    fields, identity = kind.__struct_fields__, kind.identity
     table = TABLES[kind]
-    names = kind.identity
-    wanted: BindParameter[Any] = bindparam("wanted", expanding=True)
-    if len(names) == 1:
-        return select(*columns(kind)).where(table.c[names[0]].in_(wanted))
-    return select(*columns(kind)).where(tuple_(*(table.c[n] for n in names)).in_(wanted))
+    columns_of = ", ".join(f'"{table.name}"."{name}"' for name in fields)
+    same = " AND ".join(f'"{table.name}"."{name}" = "wanted"."{name}"' for name in identity)
+    names = ", ".join(f'"{name}"' for name in identity)
+    rows = ", ".join([f"({', '.join('?' * len(identity))})"] * size)
+    ways = [
+        (place, way)
+        for place, name in enumerate(fields)
+        if (way := _way_out(table.c[name].type, dialect)) is not None
+    ]
+    return (
+        f'WITH "wanted" ({names}) AS (VALUES {rows})'  # noqa: S608 - names of ours
+        f' SELECT {columns_of} FROM "wanted" CROSS JOIN "{table.name}" ON {same}'
+    ), ways
+
+
+def _way_out(type_: Any, dialect: Dialect) -> Any:
+    return type_.dialect_impl(dialect).result_processor(dialect, None)
 
 
 @cache
