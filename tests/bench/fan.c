@@ -7,7 +7,7 @@
  * @@0000000000000000000@@ becomes the time and ######## a number, both of fixed width.
  *
  *   fan --port P --conns N --opens FILE --publish FILE --expect E --rounds R --window W
- *       [--path /ws] [--protocol NAME] [--binary] [--by-ack] [--settle MS] [--at-once K] [--missed M]
+ *       [--path /ws] [--protocol NAME] [--binary] [--by-ack] [--settle MS] [--at-once K] [--missed M] [--for S]
  *
  * --opens      the first frame of each connection, used in turn
  * --publish    one payload a publisher: as many connections as it holds publish in turn
@@ -15,6 +15,7 @@
  * --by-ack     a publish is over when a frame with "result" in it has come for it, not when all deliveries have
  * --at-once    handshakes under way at a time (64)
  * --missed     deliveries that each connection gets for having been away: "seconds" is until the last of them
+ * --for        publish for so many seconds instead of so many rounds
  *
  * Answers one line of JSON; "uneven" counts connections that got another number of deliveries than --each says.
  */
@@ -240,8 +241,8 @@ int main(int argc, char **argv) {
     static struct option options[] = {
         {"port", 1, 0, 'p'}, {"conns", 1, 0, 'c'}, {"opens", 1, 0, 'o'}, {"publish", 1, 0, 'u'}, {"expect", 1, 0, 'e'},
         {"rounds", 1, 0, 'r'}, {"window", 1, 0, 'w'}, {"path", 1, 0, 'a'}, {"protocol", 1, 0, 't'}, {"binary", 0, 0, 'b'},
-        {"by-ack", 0, 0, 'k'}, {"settle", 1, 0, 's'}, {"at-once", 1, 0, 'n'}, {"each", 1, 0, 'x'}, {"missed", 1, 0, 'm'}, {0}};
-    uint64_t expect = 1, rounds = 0, window = 1, each = 0, published = 0, missed = 0;
+        {"by-ack", 0, 0, 'k'}, {"settle", 1, 0, 's'}, {"at-once", 1, 0, 'n'}, {"each", 1, 0, 'x'}, {"missed", 1, 0, 'm'}, {"for", 1, 0, 'f'}, {0}};
+    uint64_t expect = 1, rounds = 0, window = 1, each = 0, published = 0, missed = 0, lasts = 0;
     int by_ack = 0, settle = 500;
     Payloads publishes = {NULL, 0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) switch (option) {
@@ -260,6 +261,7 @@ int main(int argc, char **argv) {
         case 'n': at_once = atoi(optarg); break;
         case 'x': each = atoll(optarg); break;
         case 'm': missed = atoll(optarg); break;
+        case 'f': lasts = atoll(optarg) * 1000000000ull, rounds = UINT64_MAX; break;
         default: return 2;
     }
     struct rlimit files = {conn_count + 64, conn_count + 64};
@@ -293,6 +295,7 @@ int main(int argc, char **argv) {
             publish(&publishes.items[who], &conns[who], published);
             published++;
         }
+        if (lasts && now() - first > lasts) { lasts = 0; rounds = each = published; }
         turn(100);
         if (deliveries + acks != seen) { seen = deliveries + acks; silent = now(); }
         if (now() - silent > 10000000000ull || closed) break; /* nothing comes any more: say so */

@@ -23,10 +23,9 @@ from tests.bench.places import House
 
 READERS = 1_000
 STOPPED = READERS // 100
-SECONDS = 300.0
+SECONDS = 300
 WARM_UP_S = 60.0
 WINDOW = 8
-TRIED = 400  # rounds that tell how many take five minutes
 SAMPLE_S = 1.0
 
 
@@ -110,23 +109,18 @@ def slope(directory: Path, _turns: int, say: Say) -> dict[str, Any]:
         ]
         opens = payloads.write(directory / "opens", connects)
 
-        def load(run: str, rounds: int) -> dict[str, Any]:
-            publish = directory / "publish"
-            payloads.write(publish, [pack(payloads.send(run, conversation=room))])
-            return generator.run(
-                house.place, *payloads.JSON.options, limit_s=4 * SECONDS,
-                conns=len(connects), opens=opens, publish=publish,
-                expect=len(connects), rounds=rounds, window=WINDOW, each=rounds,
-            )  # fmt: skip
-
-        tried = load("tried", TRIED)
-        rounds = int(TRIED / tried["seconds"] * SECONDS)
         stopped = [
             Stopped(house.place.port, _masked(pack(payloads.connect(tokens[n], f"stopped-{n}"))))
             for n in range(STOPPED)
         ]
+        publish = directory / "publish"
+        payloads.write(publish, [pack(payloads.send("slope", conversation=room))])
         with _watched(house, stopped) as samples:
-            found = load("slope", rounds)
+            found = generator.run(
+                house.place, *payloads.JSON.options, "--for", str(SECONDS), limit_s=2 * SECONDS,
+                conns=len(connects), opens=opens, publish=publish,
+                expect=len(connects), window=WINDOW,
+            )  # fmt: skip
     warm = [(at / 60, size) for at, size in samples if at >= WARM_UP_S]
     line = statistics.linear_regression(*zip(*warm, strict=True))
     sizes = [size for _, size in warm]
