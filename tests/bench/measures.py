@@ -57,31 +57,40 @@ def fan_out(
         tried = ours(window)
         size = round(tried["bytes"] / tried["deliveries"])
         measures: dict[str, Callable[[int], float]] = {"subrosa": lambda _: _rate(ours())}
-        text = b'{"t":"' + payloads.TIME.encode() + b'"}'
-        padded = text + b" " * (size - 4 - len(text))
-        echoed = payloads.write(directory / "echoed", [padded])
+        plain = payloads.write(directory / "plain", [_padded(b'{"t":"', b'"}', size)])
+        packet = payloads.write(directory / "packet", [_padded(b'42["m","', b'"]', size)])
+        joins = payloads.write(directory / "joins", [b"40"])
         others: dict[str, Callable[[], Any]] = {"limit": lambda: places.limit(size)}
         if peers:
-            others |= {"naive": places.naive, "bun": places.bun}
+            others |= {"naive": places.naive, "bun": places.bun, "socket.io": places.socketio}
         for name, other in others.items():
             try:
                 place: Place = stack.enter_context(other())
             except places.Missing as missing:
                 say(f"without {name}: {missing}")
                 continue
-            measures[name] = lambda _, place=place: _rate(  # type: ignore[misc]
+            what: dict[str, Path] = {"publish": plain}
+            if name == "socket.io":  # its packets, and the one that joins its namespace
+                what = {"publish": packet, "opens": joins}
+            measures[name] = lambda _, place=place, what=what: _rate(  # type: ignore[misc]
                 generator.run(
                     place,
                     conns=sessions,
-                    publish=echoed,
                     expect=sessions,
                     rounds=rounds,
                     window=window,
                     each=rounds,
+                    **what,
                 )
             )
         found = figures.compared(figures.interleaved(turns, measures, say))
     return {**found, "frame_bytes": size, "rounds": rounds, "unit": "deliveries a second"}
+
+
+def _padded(head: bytes, tail: bytes, size: int) -> bytes:
+    """A text that makes a frame of so many bytes, with the time in it."""
+    text = head + payloads.TIME.encode()
+    return text + b" " * (size - 4 - len(text) - len(tail)) + tail
 
 
 def _rate(found: dict[str, Any]) -> float:

@@ -128,6 +128,18 @@ def bun() -> Iterator[Place]:
 
 
 @contextmanager
+def socketio() -> Iterator[Place]:
+    """Socket.IO, where it and Node have been installed."""
+    node = shutil.which("node")
+    if node is None or not (PEERS / "node_modules" / "socket.io").exists():
+        raise Missing(f"socket.io: npm install --prefix {PEERS.relative_to(ROOT)} socket.io")
+    port = free_port()
+    program = str(HERE / "peers" / "socketio.mjs")
+    with _running([node, program, str(port), str(PEERS)], port) as place:
+        yield place._replace(path="/socket.io/?EIO=4&transport=websocket")
+
+
+@contextmanager
 def subrosa(*options: str, policy: str = "") -> Iterator[House]:
     """The server on a directory of its own, on the disk that the project is on."""
     BUILD.mkdir(exist_ok=True)
