@@ -62,8 +62,9 @@ def _approach(me: Member, other: Member | None, facts: Facts) -> Approach:
     )
 
 
-def ways(me: Member, other: Member, pair: Pair | None, facts: Facts) -> list[contact.Way]:
-    """Every way from the caller to another member."""
+def ways(me: Member, to: str, facts: Facts) -> list[contact.Way]:
+    """Every way from the caller to another member, or to nobody, after the same reads."""
+    other, pair = between(me, to, facts)
     approach = _approach(me, other, facts)
     return list(contact.ways(me, other, pair, approach, facts.policy))
 
@@ -85,11 +86,11 @@ def passage(me: Member, other: Member, pair: Pair | None, max_cost: int, work: W
     listed = contact.ways(me, other, pair, approach, work.policy)
     way = next((way for way in listed if way.allowed), None)
     inmail = listed[-1]
+    if way is None and approach.fellows:
+        raise Refused("group_openers_per_month", "That was this month's last group request.")
     lacks_credit = way is None and other.inmail and contact.BUY in inmail.needs
     if lacks_credit or (way is not None and way.cost > max_cost):
         raise CostsCredit(cost=inmail.cost, balance=approach.balance)
-    if way is None and approach.fellows:
-        raise Refused("group_openers_per_month", "That was this month's last group request.")
     if way is None:
         raise Unreachable
     return Passage(way.kind, way.cost, begins=True)
