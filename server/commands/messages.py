@@ -84,7 +84,7 @@ def _one_to_one(me: Member, to: str, work: Work) -> Place:
     found, pair = reach.between(me, to, work)
     if pair is not None and pair.conversation:
         return place(me, pair.conversation, work)
-    other = reach.meet(me, found, pair, work)
+    other = reach.meet(me, to, found, pair, work)
     nowhere = conversations.nowhere(me.key, other.key)
     return Place(
         row=nowhere, mine=Participant(nowhere.key, me.key, conversations.PARTICIPANT, []),

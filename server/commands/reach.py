@@ -6,6 +6,8 @@ be reached at all is refused after the same reads, whatever the cause.
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 from msgspec.structs import replace
 
@@ -16,8 +18,6 @@ from server.domain import contact, credit, quotas, relations
 from server.domain.contact import Approach
 from server.domain.rows import Conversation, Member, Pair, Tally, Topic, Wallet
 from server.errors import CostsCredit, Refused, Unreachable
-
-NOBODY = 0  # the key that no member has: read in place of one who does not exist
 
 
 class Passage(msgspec.Struct, frozen=True):
@@ -30,26 +30,33 @@ class Passage(msgspec.Struct, frozen=True):
     answers: bool = False
 
 
+def nobody(to: str) -> int:
+    """A key that no member has: what is read in place of one who does not exist. Each id has its
+    own, since rows that were read before are not read again."""
+    digest = hashlib.blake2b(to.encode(), digest_size=7).digest()
+    return -1 - int.from_bytes(digest)
+
+
 def between(me: Member, to: str, facts: Facts) -> tuple[Member | None, Pair | None]:
     """The member of an id, if there is one, and what is between the two."""
     other = access.named(to, facts)
-    key = other.key if other is not None else NOBODY
+    key = other.key if other is not None else nobody(to)
     return other, facts.find(Pair, relations.ident(me.key, key))
 
 
-def meet(me: Member, other: Member | None, pair: Pair | None, facts: Facts) -> Member:
+def meet(me: Member, to: str, other: Member | None, pair: Pair | None, facts: Facts) -> Member:
     """The other, if things may pass between the two. Raises `Unreachable`: for who is not there
     after the same reads as for somebody who keeps to themselves."""
     if other is None or not contact.visible(other, pair):
-        _approach(me, other, facts)
+        _approach(me, to, other, facts)
         raise Unreachable
     return other
 
 
-def _approach(me: Member, other: Member | None, facts: Facts) -> Approach:
+def _approach(me: Member, to: str, other: Member | None, facts: Facts) -> Approach:
     """The facts of a new approach to a member, or to nobody."""
     openers = quotas.ident(me.key, quotas.OPENERS, facts.now_ms)
-    key = other.key if other is not None else NOBODY
+    key = other.key if other is not None else nobody(to)
     facts.want(
         (GroupsOf, me.key), (GroupsOf, key), (Tally, openers), (Wallet, me.key), (Lots, me.key),
     )  # fmt: skip
@@ -62,9 +69,10 @@ def _approach(me: Member, other: Member | None, facts: Facts) -> Approach:
     )
 
 
-def ways(me: Member, other: Member, pair: Pair | None, facts: Facts) -> list[contact.Way]:
-    """Every way from the caller to another member."""
-    approach = _approach(me, other, facts)
+def ways(me: Member, to: str, facts: Facts) -> list[contact.Way]:
+    """Every way from the caller to another member, or to nobody, after the same reads."""
+    other, pair = between(me, to, facts)
+    approach = _approach(me, to, other, facts)
     return list(contact.ways(me, other, pair, approach, facts.policy))
 
 
@@ -73,23 +81,23 @@ def passage(me: Member, other: Member, pair: Pair | None, max_cost: int, work: W
 
     Raises `Unreachable`, `Refused` for a rule that its sender may know, `CostsCredit`.
     """
-    meet(me, other, pair, work)
+    meet(me, other.id, other, pair, work)
     now = contact.standing(me, other, pair)
     if now.kind:
         return Passage(now.kind, answers=now.answers)
     if now.waits:
         raise Refused("request_pending", "Your request waits for an answer.")
-    approach = _approach(me, other, work)
+    approach = _approach(me, other.id, other, work)
     if not now.fresh:
         raise Unreachable
     listed = contact.ways(me, other, pair, approach, work.policy)
     way = next((way for way in listed if way.allowed), None)
     inmail = listed[-1]
+    if way is None and approach.fellows:
+        raise Refused("group_openers_per_month", "That was this month's last group request.")
     lacks_credit = way is None and other.inmail and contact.BUY in inmail.needs
     if lacks_credit or (way is not None and way.cost > max_cost):
         raise CostsCredit(cost=inmail.cost, balance=approach.balance)
-    if way is None and approach.fellows:
-        raise Refused("group_openers_per_month", "That was this month's last group request.")
     if way is None:
         raise Unreachable
     return Passage(way.kind, way.cost, begins=True)

@@ -88,16 +88,19 @@ def takes_open_profile(other: Member) -> bool:
 
 
 def ways(
-    sender: Member, other: Member, pair: Pair | None, approach: Approach, policy: Policy
+    sender: Member, other: Member | None, pair: Pair | None, approach: Approach, policy: Policy
 ) -> Sequence[Way]:
-    """Every way from `sender` to `other`, who are visible to each other, in the rulebook's order.
+    """Every way from `sender` to `other`, in the rulebook's order.
 
-    Who lacks a plan or credits of their own is told of that alone: it does not say whether the
-    other accepts InMail.
+    Nobody, somebody blocked and somebody who declined are told of as is a stranger who takes
+    nothing: a block would show by any other words. Who lacks a plan or credits of their own is
+    told of that alone: it does not say whether the other accepts InMail.
     """
+    if other is None or not visible(other, pair):
+        return _approaches(sender, None, approach, policy)
     now = standing(sender, other, pair)
-    if now.fresh:
-        return _approaches(sender, other, approach, policy)
+    if not now.kind and not now.waits:
+        return _approaches(sender, other if now.fresh else None, approach, policy)
     needs = [WAIT] if now.waits else []
     direct = now.kind == DIRECT
     return (
@@ -106,16 +109,22 @@ def ways(
     )
 
 
-def _approaches(sender: Member, other: Member, approach: Approach, policy: Policy) -> Sequence[Way]:
+def _approaches(
+    sender: Member, other: Member | None, approach: Approach, policy: Policy
+) -> Sequence[Way]:
     left = approach.openers < policy.group_openers_per_month
+    fellows = other is not None and approach.fellows
     cost = policy.inmail_cost
     lacks = UPGRADE if sender.plan == BASIC else BUY if approach.balance < cost else ""
     return (
         Way(DIRECT, allowed=False, needs=[CONNECT]),
-        Way(OPEN_PROFILE, takes_open_profile(other)),
-        Way(GROUP, approach.fellows and left, needs=[WAIT] if approach.fellows > left else []),
-        Way(INMAIL, other.inmail and not lacks, cost, [lacks] if lacks else []),
-    )
+        Way(OPEN_PROFILE, other is not None and takes_open_profile(other)),
+        Way(GROUP, fellows and left, needs=[WAIT] if fellows and not left else []),
+        Way(
+            INMAIL, other is not None and other.inmail and not lacks, cost,
+            [lacks] if lacks else [],
+        ),
+    )  # fmt: skip
 
 
 def signals_pass(other: Member, pair: Pair | None) -> bool:
