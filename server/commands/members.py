@@ -286,7 +286,6 @@ COMMANDS = (
     ),
     Command(
         name="explain", params=Explain, run=explain, kind="read", rate="read",
-        doc="The ways to reach a member; of nobody the same as of a stranger who takes nothing.",
-        result=results.Ways,
+        doc="The ways to reach a member.", result=results.Ways, errors=("unreachable",),
     ),
 )  # fmt: skip

@@ -70,8 +70,9 @@ def _approach(me: Member, to: str, other: Member | None, facts: Facts) -> Approa
 
 
 def ways(me: Member, to: str, facts: Facts) -> list[contact.Way]:
-    """Every way from the caller to another member, or to nobody, after the same reads."""
-    other, pair = between(me, to, facts)
+    """Every way from the caller to another member. Raises `Unreachable`, after the same reads."""
+    found, pair = between(me, to, facts)
+    other = meet(me, to, found, pair, facts)
     approach = _approach(me, to, other, facts)
     return list(contact.ways(me, other, pair, approach, facts.policy))
 

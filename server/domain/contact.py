@@ -88,16 +88,13 @@ def takes_open_profile(other: Member) -> bool:
 
 
 def ways(
-    sender: Member, other: Member | None, pair: Pair | None, approach: Approach, policy: Policy
+    sender: Member, other: Member, pair: Pair | None, approach: Approach, policy: Policy
 ) -> Sequence[Way]:
-    """Every way from `sender` to `other`, in the rulebook's order.
+    """Every way from `sender` to `other`, who are visible to each other, in the rulebook's order.
 
-    Nobody, somebody blocked and somebody who declined are told of as is a stranger who takes
-    nothing: a block would show by any other words. Who lacks a plan or credits of their own is
-    told of that alone: it does not say whether the other accepts InMail.
+    Somebody who declined is told of as is a stranger who takes nothing. Who lacks a plan or credits
+    of their own is told of that alone: it does not say whether the other accepts InMail.
     """
-    if other is None or not visible(other, pair):
-        return _approaches(sender, None, approach, policy)
     now = standing(sender, other, pair)
     if not now.kind and not now.waits:
         return _approaches(sender, other if now.fresh else None, approach, policy)

@@ -45,7 +45,7 @@ async def test_what_the_caller_did_is_said_by_field_or_rule(way: str) -> None:
         await server.people("ada", "grace")
         assert (await seen(server, way, "invalid", "message.send"))["field"] == "body"
         assert (await seen(server, way, "invalid", "no.such"))["field"] == "cmd"
-        await seen(server, way, "unreachable", "invitation.send", to="nobody")
+        await seen(server, way, "unreachable", "explain", to="nobody")
         error = await seen(server, way, "refused", "invitation.send", to="grace")
         assert type(error["rule"]) is str
         async with careful(server, "ada") as (ada,):

@@ -83,6 +83,7 @@ def of_members() -> Iterator[Case]:
     for member in members_out_of_reach():
         yield "invitation.send", {"to": member}, member
         yield "connection.remove", {"member": member}, member
+        yield "explain", {"to": member}, member
     for member in members_out_of_reach(own_block=False):
         yield "block.add", {"member": member}, member
         yield "block.remove", {"member": member}, member

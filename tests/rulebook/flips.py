@@ -21,7 +21,6 @@ from server.domain.credit import Account
 from server.domain.ids import MemberId
 from server.domain.policy import PerPlan, Policy
 from server.domain.rows import Member, Pair
-from server.errors import Unreachable
 
 Flip = Callable[[], AbstractContextManager[object]]
 
@@ -96,14 +95,6 @@ def _an_answer_opens_nothing() -> Iterator[None]:
         yield
 
 
-def _explain_tells_of_a_block(
-    sender: Member, other: Member | None, pair: Pair | None, approach: Approach, policy: Policy
-) -> Sequence[Way]:
-    if not contact.visible(other, pair):
-        raise Unreachable
-    return _ways(sender, other, pair, approach, policy)
-
-
 def _in_order(*order: int) -> Flip:
     def passage(*given: Any) -> reach.Passage:
         def swapped(*facts: Any) -> list[Way]:
@@ -165,8 +156,6 @@ FLIPS: dict[str, tuple[Flip, str]] = {
         _instead(contact, "visible",
                  lambda other, pair: other is not None and not (pair and pair.low_blocks)),
         "blocked"),
-    "explain tells of a block": (
-        _instead(contact, "ways", _explain_tells_of_a_block), "blocked"),
     "the deleted are reachable": (_deleted_is_reachable, "recipient deleted"),
     "Open Profile on basic": (
         _instead(contact, "takes_open_profile", lambda other: other.open_profile), "strangers"),

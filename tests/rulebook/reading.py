@@ -241,20 +241,20 @@ class Reading:
         request leaves nothing but to wait; a new approach has each way looked at by itself."""
         if by == to:
             return {"code": "invalid", "field": "to"}
+        if self._out_of_reach(by, to):
+            return {"code": "unreachable"}
         talk, sender = self.between(by, to), self.members[by]
-        if not self._out_of_reach(by, to):
-            way = self._open_way(by, to)
-            if way is None and by in talk.offered and self._has_open_profile(to):
-                way = OPEN_PROFILE
-            mine = way is None and talk.waiting is not None
-            if way is not None or mine:
-                needs = [WAIT] if mine else []
-                return [
-                    _way(kind, allowed=kind == way, needs=_direct(way) if kind == DIRECT else needs)
-                    for kind in KINDS
-                ]
-        # Unknown, blocked, closed and private: nothing of the other's shows in it.
-        hidden = self._out_of_reach(by, to) or by in talk.closed
+        way = self._open_way(by, to)
+        if way is None and by in talk.offered and self._has_open_profile(to):
+            way = OPEN_PROFILE
+        mine = way is None and talk.waiting is not None
+        if way is not None or mine:
+            needs = [WAIT] if mine else []
+            return [
+                _way(kind, allowed=kind == way, needs=_direct(way) if kind == DIRECT else needs)
+                for kind in KINDS
+            ]
+        hidden = by in talk.closed  # nothing of the other's shows in it
         cost = self.numbers.cost
         lacks = [UPGRADE] if not sender.pays else [BUY] if sender.credits < cost else []
         fellows = not hidden and frozenset((by, to)) in self._fellows

@@ -37,7 +37,7 @@ async def asked(
     without was none of the command's. A node that has its store to itself does nothing meanwhile,
     and what it has read it does not read again: there the first try counts.
     """
-    tries = []
+    tries: list[tuple[bytes, list[str]]] = []
     while len(tries) < (3 if server.node.settings.database else 1):
         await server.quiet()
         with statements() as given:
@@ -46,6 +46,10 @@ async def asked(
             tries.append((answer, sorted(given)))
     assert len({answer for answer, _ in tries}) == 1
     return min(tries, key=lambda one: len(one[1]))
+
+
+def _there(why: str) -> bool:
+    return why.endswith((": private", ": decliner"))
 
 
 @pytest.mark.parametrize("plan", PLANS)
@@ -63,6 +67,8 @@ async def test_the_bytes_and_the_statements_are_the_same(
             await ask(sam, send("somebody-else"))
             for cmd in COMMANDS * 2:
                 chosen = {why: one for why, one in frames.items() if one["cmd"] == cmd}
+                if cmd == "explain":  # these two are there: it tells what would open a way
+                    chosen = {why: one for why, one in chosen.items() if not _there(why)}
                 seen = {why: await asked(server, sam, one) for why, one in chosen.items()}
                 assert len({answer for answer, _ in seen.values()}) == 1
                 assert len(seen) > 2

@@ -136,8 +136,10 @@ def _invitations(world: World, me: str) -> Map:
 def _explain(world: World, me: str, to: str) -> Map:
     if to == me:
         raise No("invalid")
+    if to not in world.people or world.bond(me, to).blockers:
+        raise No("unreachable")
     # Everybody here is on the plan basic and in no group: there is no way but the direct one.
-    if to in world.people and world.bond(me, to).connected:
+    if world.bond(me, to).connected:
         return {"ways": [_way("direct"), *map(_no_way, ("open_profile", "group", "inmail"))]}
     return {
         "ways": [
