@@ -101,7 +101,7 @@ class TokenRevoked(Unauthenticated):
 
 class CostsCredit(CommandError):
     code, status = "costs_credit", 402
-    words = "This would cost more than max_cost allows."
+    words = "This costs credits: more than max_cost allows, or than there are."
 
 
 class Unreachable(CommandError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from server.domain.conversations import VIEWER
 from server.domain.rows import (
     Admission,
     Creation,
@@ -52,12 +53,12 @@ class Named(Row, frozen=True):
     topic: int
 
 
-class Roster(Row, frozen=True):
-    """Index: the present participants of a conversation, role by member key, founders first."""
+class Viewers(Row, frozen=True):
+    """Index: the present viewers of a conversation, in order of key."""
 
     identity = ("conversation",)
     conversation: int
-    roles: dict[int, str]
+    members: list[int]
 
 
 class Memberships(Row, frozen=True):
@@ -216,17 +217,16 @@ class World:
             self.learn(GroupNamed, row.id, GroupNamed(row.id, row.key))
 
     def _joined_or_left(self, row: Participant) -> None:
-        roster = self.of(Roster).get(row.conversation)
-        if roster is not None:
-            roles = {m: role for m, role in roster.roles.items() if m != row.member or row.role}
-            if row.role:
-                roles[row.member] = row.role
-            self.learn(Roster, row.conversation, Roster(row.conversation, roles))
+        viewers = self.of(Viewers).get(row.conversation)
+        if viewers is not None:
+            others = [key for key in viewers.members if key != row.member]
+            now = sorted([*others, row.member]) if row.role == VIEWER else others
+            self.learn(Viewers, row.conversation, Viewers(row.conversation, now))
         mine = self.of(Memberships).get(row.member)
         if mine is not None and row.spans:
-            others = [key for key in mine.conversations if key != row.conversation]
-            now = sorted([*others, row.conversation]) if row.role else others
-            self.learn(Memberships, row.member, Memberships(row.member, now))
+            rest = [key for key in mine.conversations if key != row.conversation]
+            places = sorted([*rest, row.conversation]) if row.role else rest
+            self.learn(Memberships, row.member, Memberships(row.member, places))
 
     def _connected(self, row: Pair, before: Row | None) -> None:
         was = isinstance(before, Pair) and before.connected_ms > 0

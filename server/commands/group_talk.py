@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from server.commands import access, results
 from server.commands.command import Command, Params
-from server.commands.facts import FenceHead, GroupNamed, GroupsOf, Handle, Memberships
+from server.commands.facts import FenceHead, GroupNamed, GroupsOf, Handle
 from server.commands.places import manages
-from server.commands.roster_changes import change_roster, found, room, tell_joined
+from server.commands.roster_changes import bring_in, found, room
 from server.commands.work import Work
 from server.domain import contact, conversations, groups, relations
 from server.domain.rows import (
@@ -63,12 +63,13 @@ def fellows(me: Member, group: int, members: list[str], work: Work) -> list[Memb
         *((Pair, relations.ident(me.key, other.key)) for other in others),
     )
     for other in others:
-        if not _belongs(me, other, group, work):
+        if not belongs(me, other, group, work):
             raise Unreachable
     return others
 
 
-def _belongs(me: Member, other: Member, group: int, work: Work) -> bool:
+def belongs(me: Member, other: Member, group: int, work: Work) -> bool:
+    """Whether the caller may bring a member of the group into one of its conversations."""
     part = work.find(GroupMember, (group, other.key))
     pair = work.find(Pair, relations.ident(me.key, other.key))
     inside = part is not None and part.role != groups.GONE
@@ -105,27 +106,24 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     work.want(*((Member, key) for key in (row.founder, *p.members)))
     others = [work.need(Member, key) for key in p.members if key > job.after]
     founder = work.need(Member, row.founder)
+    if not founder.alive or not manages(founder, row.group, work):
+        work.put(replace(job, done=True))  # it was theirs to announce, and is no more
+        return {}
     alive = [other for other in others if other.alive and other.key != founder.key]
     work.want(
         *((Topic, other.topic) for other in alive),
         *((GroupMember, (row.group, other.key)) for other in alive),
         *((Pair, relations.ident(founder.key, other.key)) for other in alive),
         *((Participant, (row.key, other.key)) for other in alive),
-        *((Memberships, other.key) for other in alive),
     )
     new = []
     for other in alive:
         before = work.find(Participant, (row.key, other.key))
         # Who was here and left, or was removed, is not brought back.
-        if before is None and _belongs(founder, other, row.group, work):
+        unmet = before is None or before.role == conversations.VIEWER
+        if unmet and belongs(founder, other, row.group, work):
             new.append(other)
-    if new:
-        row = replace(row, rev=row.rev + 1, size=row.size + len(new))
-        changes = [[other.key, "added", conversations.PARTICIPANT] for other in new]
-        pos = change_roster(row, changes, (), work)
-        for other in new:
-            work.put(conversations.join(row, pos, other.key, None, work.policy))
-            tell_joined(row, pos, other, work)
+    bring_in(row, new, work, limited=False)
     work.put(replace(job, after=max(p.members[-1], job.after)))
     return {}
 

@@ -21,11 +21,12 @@ from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import groups
 from server.domain.ids import MEMBER_ID
-from server.domain.rows import Conversation, Group, GroupMember, Member, Topic
+from server.domain.rows import Conversation, Group, GroupMember, Member, Participant, Topic
 from server.errors import Invalid, Refused
 
 Map = dict[str, Any]
-STEP = 100  # members that one step concerns
+STEP = 100  # members that come in by one step
+DROP = 20  # and that go by one: each out of all of the group's conversations that they are in
 GroupRef = Annotated[str, Meta(pattern=MEMBER_ID, description="A group's id.")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -56,9 +57,9 @@ def put(operator: None, p: PutGroup, work: Work) -> Map:
     work.put(group)
     if group.owner != owner.key:
         before = work.need(Member, group.owner) if group.owner else None
-        group = _assign(group, owner, groups.OWNER, work)
-        if before is not None:
+        if before is not None and before.alive:
             group = _assign(group, before, groups.MEMBER, work)
+        group = _assign(group, owner, groups.OWNER, work)
         work.put(replace(group, owner=owner.key))
     return {"id": p.id}
 
@@ -97,21 +98,36 @@ def _assign(group: Group, member: Member, role: str, work: Work) -> Group:
     return group
 
 
-def dismiss(group: Group, member: Member, work: Work) -> Group:
-    """End a member's part in a group, and in all of its conversations."""
-    ident = (group.key, member.key)
+def dismiss(group: Group, members: list[Member], work: Work) -> Group:
+    """End these members' parts in a group, and in all of its conversations."""
     work.want(
-        (GroupMember, ident), (GroupsOf, member.key), (Topic, group.topic), (FenceHead, 0),
-        (Memberships, member.key), *([(Topic, member.topic)] if member.topic else []),
+        (Topic, group.topic), (FenceHead, 0),
+        *((Topic, member.topic) for member in members if member.topic),
+        *((GroupMember, (group.key, member.key)) for member in members),
+        *((GroupsOf, member.key) for member in members),
+        *((Memberships, member.key) for member in members),
     )  # fmt: skip
-    part = work.find(GroupMember, ident)
+    theirs = {m.key: work.need(Memberships, m.key).conversations for m in members}
+    work.want(*((Conversation, key) for keys in theirs.values() for key in keys))
+    ours = {
+        member: [key for key in keys if work.need(Conversation, key).group == group.key]
+        for member, keys in theirs.items()
+    }
+    work.want(
+        *((Participant, (key, member)) for member, keys in ours.items() for key in keys),
+        *((Topic, work.need(Conversation, key).topic) for keys in ours.values() for key in keys),
+    )
+    for member in members:
+        group = _dismiss(group, member, ours[member.key], work)
+    return group
+
+
+def _dismiss(group: Group, member: Member, conversations: list[int], work: Work) -> Group:
+    part = work.find(GroupMember, (group.key, member.key))
     if part is None or part.role == groups.GONE:
         return group
-    keys = work.need(Memberships, member.key).conversations
-    work.want(*((Conversation, key) for key in keys))
-    for key in keys:
-        if work.need(Conversation, key).group == group.key:
-            end_part(place(member, key, work), member, "removed", work)
+    for key in conversations:
+        end_part(place(member, key, work), member, "removed", work)
     group = replace(
         group, size=group.size - 1, managers=group.managers - (part.role == groups.MANAGER)
     )
@@ -152,7 +168,7 @@ def remove(operator: None, p: Quit, work: Work) -> Map:
     if member.key == group.owner:
         raise Refused("owner", "The owner stays the owner: put another one first.")
     work.want((FenceHead, 0))
-    if dismiss(group, member, work) is group:
+    if dismiss(group, [member], work) is group:
         work.as_before()
     return {}
 
@@ -177,11 +193,8 @@ def step(operator: None, p: Step, work: Work) -> Map:
         *((Topic, row.topic) for row in (*coming, *going)),
         *((GroupsOf, row.key) for row in (*coming, *going)),
         *((GroupMember, (group.key, row.key)) for row in (*coming, *going)),
-        *((Memberships, row.key) for row in going),
     )  # fmt: skip
-    for row in going:
-        if row.key != group.owner:
-            group = dismiss(group, row, work)
+    group = dismiss(group, [row for row in going if row.key != group.owner], work)
     for row in coming:
         if row.key != group.owner:
             group = _assign(group, row, p.role, work)
@@ -215,7 +228,7 @@ def steps(p: PutGroup, snapshot: Snapshot) -> list[Step]:
         (groups.MEMBER, sorted(({*plain, *demoted}) - _holding(now, groups.MEMBER))),
         (groups.MANAGER, sorted(lead - _holding(now, groups.MANAGER))),
     )
-    out = [Step(group=p.id, drop=tuple(some)) for some in _some(going)]
+    out = [Step(group=p.id, drop=tuple(some)) for some in _some(going, DROP)]
     for role, ids in changes:
         out += [Step(group=p.id, add=tuple(some), role=role) for some in _some(ids)]
     return out
@@ -225,8 +238,8 @@ def _holding(roles: dict[str, str], role: str) -> set[str]:
     return {member for member, held in roles.items() if held == role}
 
 
-def _some(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + STEP] for start in range(0, len(ids), STEP)]
+def _some(ids: list[str], size: int = STEP) -> list[list[str]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 def own(me: Member, p: Nothing, snapshot: Snapshot) -> Map:

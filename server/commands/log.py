@@ -32,10 +32,11 @@ def events(
     changes = {}
     if as_of >= 0:
         changes = snapshot.revisions([e.message for e in entries if e.message], as_of)
+    counts: dict[int, bool] = {}  # by conversation: whether it was large as of then
     out = []
     for entry in entries:
         if entry.name in _MESSAGES:
-            data = _of_message(entry, changes.get(entry.message, []), as_of, snapshot)
+            data = _of_message(entry, changes.get(entry.message, []), as_of, snapshot, counts)
         else:
             data = _BUILD[entry.name](entry, snapshot)
         ended, apart = _ended(entry, snapshot), _apart(entry, snapshot)
@@ -89,7 +90,9 @@ def read(entries: Sequence[Entry], snapshot: Snapshot) -> None:
     snapshot.want(*((Member, key) for key in members))
 
 
-def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot) -> Map:
+def _of_message(
+    entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot, counts: dict[int, bool]
+) -> Map:
     row = snapshot.find(Message, entry.message)
     conversation = snapshot.find(Conversation, entry.conversation)
     known = snapshot.find(Reactions, entry.message)
@@ -105,7 +108,9 @@ def _of_message(entry: Entry, changes: list[Any], as_of: int, snapshot: Snapshot
         return views.reacted(row, entry.member, reacted, snapshot)
     many = counted(conversation, snapshot)
     if as_of >= 0 and reacted:
-        many = counted_at(entry.conversation, as_of, snapshot)
+        if entry.conversation not in counts:
+            counts[entry.conversation] = counted_at(entry.conversation, as_of, snapshot)
+        many = counts[entry.conversation]
     return views.message(row, snapshot, reacted, counted=many)
 
 

@@ -128,7 +128,7 @@ def part_deleted(operator: None, p: Part, work: Work) -> Map:
             end_part(where, gone, "left", work)
         return {}
     if p.group:
-        dismiss(work.need(Group, p.group), gone, work)
+        dismiss(work.need(Group, p.group), [gone], work)
         return {}
     other = work.need(Member, p.other)
     work.want(
@@ -140,7 +140,9 @@ def part_deleted(operator: None, p: Part, work: Work) -> Map:
     pair = work.find(Pair, relations.ident(gone.key, other.key))
     if pair is not None:
         parted = part(gone, other, pair, work)
-        work.put(replace(parted, low_invitation=0, high_invitation=0, stage=""))
+        # Whose request waits for somebody deleted sees it wait, as behind a block.
+        stage = "" if pair.approacher == gone.key else pair.stage
+        work.put(replace(parted, low_invitation=0, high_invitation=0, stage=stage))
     return {}
 
 

@@ -109,12 +109,12 @@ def _standing(me: Member, where: Place) -> contact.Standing:
     return contact.standing(me, where.other, where.pair)
 
 
-def carries_signals(where: Place, facts: Facts) -> bool:
+def carries_signals(me: Member, where: Place, facts: Facts) -> bool:
     """Whether receipts and typing pass here at all, whoever has their switch on."""
     if not where.view.current or where.mine.role == conversations.VIEWER:
         return False
     if where.other is not None:
-        return contact.signals_pass(where.other, where.pair)
+        return contact.signals_pass(me, where.other, where.pair)
     return conversations.has_signals(where.row.size, facts.policy)
 
 

@@ -43,17 +43,20 @@ def grant(operator: None, p: Grant, work: Work) -> Map:
     """Give a member credits, once for this client_id."""
     client_id(p.client_id)
     text(p.reason, 100, "reason")
+    work.want((Topic, OPERATOR), (Creation, (OPERATOR, p.client_id)))
+    made = creations.made(OPERATOR, p.client_id, "credits.grant", p, work)
+    if made is not None:
+        row = work.need(Member, made)
+        return {"balance": ledger.account(row, work).balance, "duplicate": True}
     row = known(p.member, "member", work)
-    work.want((Topic, OPERATOR), (Topic, row.topic), (Creation, (OPERATOR, p.client_id)))
-    if creations.made(OPERATOR, p.client_id, "credits.grant", p, work) is None:
-        if p.reason == credit.PURCHASE and not work.policy.credits_for_sale:
-            raise Refused("credits_for_sale", "Credits are not sold here.")
-        account = credit.grant(
-            ledger.account(row, work), p.amount, p.reason, work.now_ms, work.policy
-        )
-        ledger.write(row, account, work)
-        creations.remember(OPERATOR, p.client_id, "credits.grant", p, row.key, work)
-    return {"balance": ledger.account(row, work).balance}
+    work.want((Topic, row.topic))
+    if p.reason == credit.PURCHASE and not work.policy.credits_for_sale:
+        raise Refused("credits_for_sale", "Credits are not sold here.")
+    account = ledger.account(row, work)
+    account = credit.grant(account, p.amount, p.reason, work.now_ms, work.policy)
+    ledger.write(row, account, work)
+    creations.remember(OPERATOR, p.client_id, "credits.grant", p, row.key, work)
+    return {"balance": account.balance, "duplicate": False}
 
 
 class OfMember(Params, frozen=True):
@@ -112,7 +115,7 @@ OPERATORS = (
     Command(
         name="credits.grant", params=Grant, run=grant, kind="write", rate="none", operator=True,
         locks=("operator", "member:named"), doc="Give a member credits.",
-        result=results.Balance, errors=("refused", "client_id_reused"),
+        result=results.Granted, errors=("refused", "client_id_reused"),
     ),
     Command(
         name="credits.ledger", params=OfMember, run=entries, kind="read", rate="none",

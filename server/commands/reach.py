@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from server.commands import access, ledger
-from server.commands.facts import GroupsOf, Lots
+from server.commands.facts import GroupsOf, Handle, Lots
 from server.commands.work import Facts, Work
 from server.domain import contact, credit, quotas, relations
 from server.domain.contact import Approach
@@ -40,7 +40,8 @@ def nobody(to: str) -> int:
 def between(me: Member, to: str, facts: Facts) -> tuple[Member | None, Pair | None]:
     """The member of an id, if there is one, and what is between the two."""
     other = access.named(to, facts)
-    key = other.key if other is not None else nobody(to)
+    handle = facts.find(Handle, to)
+    key = handle.member if handle is not None and handle.member else nobody(to)
     return other, facts.find(Pair, relations.ident(me.key, key))
 
 

@@ -42,10 +42,13 @@ def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot)
     many, changes = counted(where.row, snapshot), {}
     if where.view.pos >= 0:
         many = counted_at(where.row.key, where.view.pos, snapshot)
-        changes = snapshot.revisions([row.key for row in rows if row.rev], where.view.pos)
+    moments = {row.key: where.view.moment_of(row.seq) for row in rows}
+    earlier = [row.key for row in rows if row.rev and moments[row.key] >= 0]
+    if earlier:
+        changes = snapshot.revisions(earlier, min(moments[key] for key in earlier))
     out = []
     for row in rows:
-        then = conversations.as_of(row, changes.get(row.key, []), max(where.view.pos, 0))
+        then = conversations.as_of(row, changes.get(row.key, []), moments[row.key])
         known = snapshot.find(Reactions, row.key)
         reacted = conversations.reactions_as_of(known.reactions if known else [], then.rev)
         snapshot.want(*((Member, r.member) for r in reacted))
@@ -66,7 +69,7 @@ def _at(me: Member, where: Place, snapshot: Snapshot) -> Map:
 def _shown(me: Member, other: Member, part: Participant, where: Place, s: Snapshot) -> bool:
     """Whether a participant's receipt is for the reader to see: the switch is reciprocal."""
     on = me.receipts and other.receipts and part.shown > 0
-    return on and carries_signals(where, s)
+    return on and carries_signals(me, where, s)
 
 
 def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:

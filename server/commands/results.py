@@ -200,10 +200,11 @@ class Batched(Shape, frozen=True):
     results: list[dict[str, Any]]
 
 
-class Balance(Shape, frozen=True):
-    """A member's credits."""
+class Granted(Shape, frozen=True):
+    """A member's credits now."""
 
     balance: int
+    duplicate: Duplicate
 
 
 class LedgerEntry(Shape, frozen=True):

@@ -51,6 +51,33 @@ def room(count: int, work: Work) -> None:
         )
 
 
+def bring_in(row: Conversation, members: list[Member], work: Work, *, limited: bool) -> None:
+    """Make participants of those who are none, viewers included; `limited` to as many as a
+    conversation has. Raises `Refused`."""
+    work.want(
+        (FenceHead, 0), (Topic, row.topic),
+        *((Participant, (row.key, member.key)) for member in members),
+        *((Memberships, member.key) for member in members),
+        *((Topic, member.topic) for member in members),
+    )  # fmt: skip
+    before = {m.key: work.find(Participant, (row.key, m.key)) for m in members}
+    viewing = {key for key, part in before.items() if part and part.role == conversations.VIEWER}
+    new = [m for m in members if m.key in viewing or not (part := before[m.key]) or not part.role]
+    if not new:
+        return
+    size = row.size + len(new)
+    if limited:
+        room(size, work)
+    row = replace(row, rev=row.rev + 1, size=size, viewers=row.viewers - len(viewing))
+    pos = change_roster(row, [[m.key, "added", conversations.PARTICIPANT] for m in new], (), work)
+    for member in new:
+        part = before[member.key]
+        if part is not None and member.key in viewing:
+            part = conversations.as_participant(part)
+        work.put(conversations.join(row, pos, member.key, part, work.policy))
+        tell_joined(row, pos, member, work)
+
+
 def tell_joined(row: Conversation, pos: int, member: Member, work: Work) -> None:
     """Tell a member that they are in: their sessions follow its topic from `pos` on."""
     topic = work.need(Topic, row.topic).name

@@ -22,12 +22,12 @@ from server.commands.command import (
     other_than,
     text,
 )
-from server.commands.facts import FenceHead, Handle, Memberships
+from server.commands.facts import FenceHead, Handle
 from server.commands.places import Place, manages, open_one_to_one, place, present
-from server.commands.roster_changes import change_roster, end_part, found, room, tell_joined
+from server.commands.roster_changes import bring_in, end_part, found, room
 from server.commands.work import Work
-from server.domain import contact, conversations, relations
-from server.domain.rows import Conversation, Creation, Member, Pair, Participant, Topic
+from server.domain import contact, relations
+from server.domain.rows import Creation, Member, Pair, Participant, Topic
 from server.errors import Invalid, Refused, Unreachable
 
 Map = dict[str, Any]
@@ -158,26 +158,8 @@ def add(me: Member, p: Add, work: Work) -> Map:
         else _connected(me, [p.member], work)
     )
     creations.remember(me.key, p.client_id, "conversation.add", p, where.row.key, work)
-    _bring_in(where.row, other, work)
+    bring_in(where.row, [other], work, limited=True)
     return {"conversation": p.conversation, "duplicate": False}
-
-
-def _bring_in(row: Conversation, other: Member, work: Work) -> None:
-    """Make a participant of who is none, a viewer included."""
-    work.want((Participant, (row.key, other.key)), (Memberships, other.key))
-    before = work.find(Participant, (row.key, other.key))
-    role = before.role if before is not None else ""
-    if role not in ("", conversations.VIEWER):
-        return
-    room(row.size + 1, work)
-    if role and before is not None:
-        before = conversations.as_participant(before)
-    viewers = row.viewers - bool(role)
-    row = replace(row, rev=row.rev + 1, size=row.size + 1, viewers=viewers)
-    changes = [[other.key, "added", conversations.PARTICIPANT]]
-    pos = change_roster(row, changes, (), work)
-    work.put(conversations.join(row, pos, other.key, before, work.policy))
-    tell_joined(row, pos, other, work)
 
 
 class Remove(Params, frozen=True):
@@ -238,7 +220,7 @@ COMMANDS = (
     Command(
         name="conversation.start", params=Start, run=start, kind="write", rate="change",
         locks=("member:caller", "member:each of members"),
-        doc="Begin a conversation with up to 49 connections.",
+        doc="Begin a conversation with connections, or a group's with its members.",
         result=results.Placed,
         errors=(*_ERRORS, "client_id_reused"),
     ),

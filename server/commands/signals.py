@@ -33,7 +33,7 @@ def _audience(me: Member, where: Place, work: Work) -> int | None:
 
     rules: one switch, reciprocal.
     """
-    if not me.receipts or not carries_signals(where, work):
+    if not me.receipts or not carries_signals(me, where, work):
         return None
     if where.other is None:
         return where.row.topic
@@ -53,7 +53,7 @@ def read(me: Member, p: Read, work: Work) -> Map:
         data = {"conversation": p.conversation, "read": seq}
         work.emit(me.topic, "read.moved", data, conversation=where.row.key, refs={"read": seq})
     # Shown only by reading now, with the switch on: what was read before stays unsaid.
-    shows = me.receipts and carries_signals(where, work)
+    shows = me.receipts and carries_signals(me, where, work)
     if shows and seq > mine.shown and seq > where.mine.read:
         mine = replace(mine, shown=seq, shown_ms=work.now_ms)
         if audience is not None:

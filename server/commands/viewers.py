@@ -9,11 +9,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from server.commands import access
-from server.commands.facts import FenceHead, Handle, Memberships, Roster
+from server.commands.facts import FenceHead, Handle, Memberships, Viewers
+from server.commands.group_talk import belongs
 from server.commands.places import Place
 from server.commands.roster_changes import change_roster, tell_joined
 from server.commands.work import Work
-from server.domain import contact, conversations, groups, relations
+from server.domain import conversations, relations
 from server.domain.rows import (
     Conversation,
     GroupMember,
@@ -33,12 +34,15 @@ def mentioned(
     named = [row for m in dict.fromkeys(mentions) if (row := access.named(m, work)) is not None]
     if where.of_two:
         return [m.key for m in named if m.key in (where.row.low, where.row.high)], where.row
-    inside = work.need(Roster, where.row.key).roles
-    new: list[Member] = []
+    key = where.row.key
+    work.want(*((Participant, (key, member.key)) for member in named))
+    parts = {member.key: work.find(Participant, (key, member.key)) for member in named}
+    here = {member for member, part in parts.items() if part is not None and part.role}
+    into = where.row
     if where.row.group:
-        new = _viewers_to_be(me, [m for m in named if m.key not in inside], where.row, work)
-    into = _admit(new, where.row, work) if new else where.row
-    here = {*inside, *(member.key for member in new)}
+        new = _viewers_to_be(me, [m for m in named if m.key not in here], where.row, work)
+        into = _admit(new, where.row, work) if new else where.row
+        here |= {member.key for member in new}
     return [member.key for member in named if member.key in here], into
 
 
@@ -49,12 +53,7 @@ def _viewers_to_be(me: Member, others: list[Member], row: Conversation, work: Wo
         *((GroupMember, (row.group, member.key)) for member in others),
         *((Pair, relations.ident(me.key, member.key)) for member in others),
     )
-    found = []
-    for member in others:
-        part = work.find(GroupMember, (row.group, member.key))
-        pair = work.find(Pair, relations.ident(me.key, member.key))
-        if part is not None and part.role != groups.GONE and contact.visible(member, pair):
-            found.append(member)
+    found = [member for member in others if belongs(me, member, row.group, work)]
     return found[: max(0, work.policy.viewers_per_conversation - row.viewers)]
 
 
@@ -77,26 +76,25 @@ def _admit(members: list[Member], row: Conversation, work: Work) -> Conversation
 
 
 def before_whom(where: Place, message: Message, work: Work) -> tuple[Member, ...]:
-    """The viewers who came after this message: its changes are not theirs to see."""
-    if not where.row.viewers:
-        return ()
-    roles = work.need(Roster, where.row.key).roles
-    keys = [key for key, role in roles.items() if role == conversations.VIEWER]
+    """The viewers to whom this message is from before their present stay: its changes are not
+    theirs to see."""
+    keys = _keys(where, work)
     work.want(*((Participant, (where.row.key, key)) for key in keys))
     apart = []
     for key in keys:
         view = conversations.view(where.row, work.find(Participant, (where.row.key, key)))
-        if view is None or not view.sees_seq(message.seq):
-            work.glance((Member, key))
-            apart.append(work.seen(Member, key))
-    return tuple(apart)
+        if view is None or not view.sees_seq(message.seq) or view.moment_of(message.seq) >= 0:
+            apart.append(key)
+    work.glance(*((Member, key) for key in apart))
+    return tuple(work.seen(Member, key) for key in apart)
 
 
 def names(where: Place, work: Work) -> tuple[str, ...]:
     """All viewers by id: a signal is for none of them."""
-    if not where.row.viewers:
-        return ()
-    roles = work.need(Roster, where.row.key).roles
-    keys = [key for key, role in roles.items() if role == conversations.VIEWER]
+    keys = _keys(where, work)
     work.glance(*((Member, key) for key in keys))
     return tuple(work.seen(Member, key).id for key in keys)
+
+
+def _keys(where: Place, work: Work) -> list[int]:
+    return work.need(Viewers, where.row.key).members if where.row.viewers else []

@@ -124,14 +124,15 @@ def _approaches(
     )  # fmt: skip
 
 
-def signals_pass(other: Member, pair: Pair | None) -> bool:
+def signals_pass(me: Member, other: Member, pair: Pair | None) -> bool:
     """Whether receipts and typing pass between two: who could write to each other, each way.
 
     rules: never for requests, nor an InMail before an answer.
     """
     if pair is None or not visible(other, pair):
         return False
-    free = pair.stage == PENDING and pair.approach == OPEN_PROFILE
+    profile = me if pair.approacher == other.key else other
+    free = pair.stage == PENDING and pair.approach == OPEN_PROFILE and takes_open_profile(profile)
     return relations.connected(pair) or pair.stage == OPEN or free
 
 

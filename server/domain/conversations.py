@@ -36,6 +36,22 @@ class View(msgspec.Struct, frozen=True):
         """Whether the message with this sequence number is theirs to see."""
         return any(after < seq and (until < 0 or seq <= until) for after, until in self.seq_ranges)
 
+    def moment(self, pos: int) -> int:
+        """As of which position they see what is at `pos`; -1 for as it is now. What belongs to an
+        earlier stay alone is as of its end: what came of it while they were out is not theirs."""
+        return self._moment(pos, self.pos_ranges)
+
+    def moment_of(self, seq: int) -> int:
+        """The same for the message with this sequence number."""
+        return self._moment(seq, self.seq_ranges)
+
+    def _moment(self, number: int, ranges: tuple[tuple[int, int], ...]) -> int:
+        stays = reversed(list(zip(ranges, self.pos_ranges, strict=True)))
+        for (after, until), (_, end) in stays:
+            if after < number and (until < 0 or number <= until):
+                return end
+        return self.pos
+
     def sees_pos(self, pos: int) -> bool:
         """Whether the event at this position of the topic is theirs to see."""
         return any(after < pos and (until < 0 or pos <= until) for after, until in self.pos_ranges)

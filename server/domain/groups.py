@@ -1,4 +1,4 @@
-"""A group's roles, and what its numbers allow. Pure."""
+"""The roles in a group."""
 
 from __future__ import annotations
 

@@ -199,8 +199,9 @@ class _Reading:
                 if pos in known and one.view.sees_pos(pos)
             ]
             topics[one.topic.key] = one.topic
-            theirs = asked.setdefault((one.topic.key, one.view.pos), {})
-            theirs.update((entry.pos, entry) for entry in visible[one])
+            for entry in visible[one]:
+                moment = one.topic.key, one.view.moment(entry.pos)
+                asked.setdefault(moment, {})[entry.pos] = entry
         events = {
             (key, as_of): {
                 event.pos: Framed(event)
@@ -210,7 +211,7 @@ class _Reading:
         }
         return {
             one: Page(
-                [events[one.topic.key, one.view.pos][entry.pos] for entry in entries],
+                [events[one.topic.key, one.view.moment(entry.pos)][entry.pos] for entry in entries],
                 one.end,
                 over=not one.view.current and one.end >= one.view.pos,
                 more=one.end < one.topic.head,

@@ -19,12 +19,13 @@ from server.commands.facts import (
     Memberships,
     Named,
     Reactions,
-    Roster,
     Sessions,
     Tokens,
+    Viewers,
     Want,
     World,
 )
+from server.domain.conversations import VIEWER
 from server.domain.rows import (
     Credit,
     DeviceToken,
@@ -32,7 +33,6 @@ from server.domain.rows import (
     GroupMember,
     LiveSession,
     Member,
-    Participant,
     Reaction,
     Row,
     Topic,
@@ -79,17 +79,18 @@ def _named(connection: Connection, idents: list[Any], world: World) -> None:
         world.learn(Named, ident, Named(ident, row.key if row is not None else 0))
 
 
-def _rosters(connection: Connection, idents: list[Any], world: World) -> None:
-    part = tables.participant
-    roles: dict[int, list[Participant]] = {ident: [] for ident in idents}
-    present = fetch(
-        connection, Participant, among(connection, part.c.conversation, idents), part.c.role != ""
+def _viewers(connection: Connection, idents: list[Any], world: World) -> None:
+    part = tables.participant.c
+    found = connection.execute(
+        select(part.conversation, part.member)
+        .where(among(connection, part.conversation, idents), part.role == VIEWER)
+        .order_by(part.member)
     )
-    for row in present:
-        roles[row.conversation].append(row)
-    for ident, rows in roles.items():
-        rows.sort(key=lambda row: (row.spans[-1].joined if row.spans else 0, row.member))
-        world.learn(Roster, ident, Roster(ident, {row.member: row.role for row in rows}))
+    lists: dict[int, list[int]] = {ident: [] for ident in idents}
+    for key, member in found:
+        lists[key].append(member)
+    for ident, members in lists.items():
+        world.learn(Viewers, ident, Viewers(ident, members))
 
 
 def _memberships(connection: Connection, idents: list[Any], world: World) -> None:
@@ -212,7 +213,7 @@ def _fence_head(connection: Connection, idents: list[Any], world: World) -> None
 _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     Handle: _handles,
     Named: _named,
-    Roster: _rosters,
+    Viewers: _viewers,
     Memberships: _memberships,
     Reactions: _reactions,
     Devices: _devices,

@@ -17,16 +17,28 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from server.commands import table
 from server.commands.facts import (
+    GroupNamed,
+    GroupsOf,
     Handle,
     Memberships,
     Named,
-    Roster,
+    Viewers,
     Want,
     World,
 )
 from server.commands.outcome import Outcome
 from server.commands.work import Deployment
-from server.domain.rows import Conversation, Member, Pair, Participant, Row, Topic
+from server.domain.rows import (
+    Conversation,
+    Group,
+    GroupMember,
+    Member,
+    Pair,
+    Participant,
+    Row,
+    Topic,
+    Wallet,
+)
 from server.store import facts, rows
 from server.store.backlog import PATIENCE, Waiting
 from server.store.claims import ROUNDS, GuardedWork, rehearse
@@ -37,7 +49,8 @@ log = logging.getLogger("subrosa.store")
 CLAIMS = 1_000  # a batch's locks: the database's table of them is for all nodes
 _PURGE_US = 3_600_000_000
 _REMEMBERED: tuple[type[Row], ...] = (
-    Handle, Named, Member, Topic, Pair, Conversation, Participant, Roster, Memberships,
+    Handle, Named, Member, Topic, Pair, Conversation, Participant, Viewers, Memberships,
+    Group, GroupNamed, GroupMember, GroupsOf, Wallet,
 )  # fmt: skip
 _KEYS = bindparam("keys", type_=ARRAY(BigInteger))
 _TRY = text(

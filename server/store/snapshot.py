@@ -134,10 +134,8 @@ class SqlSnapshot(RulebookReads):
     def leftovers(self, limit: int) -> list[dict[str, int]]:
         """What deleted members still have, some of it at a time."""
         part, grouped = participant.c, group_member.c
-        held = or_(
-            pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0,
-            pair.c.stage == contact.PENDING,
-        )  # fmt: skip
+        held = or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
+        asking = pair.c.stage == contact.PENDING
         gone = select(member.c.key).where(~member.c.alive)
         asked = (
             ("conversation", part.member, part.conversation, and_(
@@ -145,8 +143,10 @@ class SqlSnapshot(RulebookReads):
                 part.conversation.in_(select(conversation.c.key).where(conversation.c.topic != 0)),
             )),
             ("group", grouped.member, grouped.group, grouped.role != ""),
-            ("other", pair.c.low, pair.c.high, held),
-            ("other", pair.c.high, pair.c.low, held),
+            ("other", pair.c.low, pair.c.high,
+             or_(held, and_(asking, pair.c.approacher == pair.c.low))),
+            ("other", pair.c.high, pair.c.low,
+             or_(held, and_(asking, pair.c.approacher == pair.c.high))),
         )  # fmt: skip
         return [
             {"member": key, what: of}

@@ -17,12 +17,11 @@ class Announcements(Job):
     async def step(self) -> bool:
         """The next members of each announcement that is not done."""
         found = await self.store.read(lambda snapshot: snapshot.announcements(STEP))
-        loop = asyncio.get_running_loop()
+        loop, failed = asyncio.get_running_loop(), False
         for conversation, members in found:
             began = loop.time()
             admit = Admit(conversation=conversation, members=tuple(members))
             outcome = await submit(self.store, "conversation.admit", admit)
-            if outcome.error is not None:
-                return False
+            failed = failed or outcome.error is not None
             await asyncio.sleep(REST * (loop.time() - began))
-        return bool(found)
+        return bool(found) and not failed

@@ -191,7 +191,7 @@ class Dispatcher:
         if isinstance(valid, Batch):
             return {"results": [await self._one_of_batch(caller, one) for one in valid.commands]}
         if isinstance(valid, PutGroup):
-            return await put_group(self.store, valid)
+            return await self._put_group(command, valid)
         if command.kind == "session":
             return {"now": self.hub.now_ms()}
         future: asyncio.Future[Outcome] = self._loop.create_future()
@@ -201,6 +201,17 @@ class Dispatcher:
         if outcome.error is not None:
             raise outcome.error
         return outcome.result or {}
+
+    async def _put_group(self, command: Command, p: PutGroup) -> dict[str, Any]:
+        """A group with any number of members, counted as one command."""
+        finish = self._counted(command, lambda _: None)
+        try:
+            result = await put_group(self.store, p)
+        except CommandError as error:
+            finish(Outcome(error=error))
+            raise
+        finish(Outcome(result=result))
+        return result
 
     async def _one_of_batch(self, caller: Caller, one: dict[str, Any]) -> dict[str, Any]:
         cmd, params = one.get("cmd"), one.get("params", {})

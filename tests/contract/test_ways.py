@@ -262,8 +262,9 @@ async def test_who_takes_no_inmail_or_has_no_credits_is_explained_to_nobody() ->
             error = await refused(ada, "message.send", to="mary", **said(2, max_cost=1))
             assert (error["code"], error["balance"]) == ("costs_credit", 0)
             bought = {"member": "ada", "amount": 2, "reason": "purchase", "client_id": "order-1"}
-            for _ in range(2):
-                assert await server.operate("credits.grant", **bought) == {"balance": 2}
+            for repeat in (False, True):
+                granted = await server.operate("credits.grant", **bought)
+                assert granted == {"balance": 2, "duplicate": repeat}
             with pytest.raises(Exception, match="client_id"):
                 await server.operate("credits.grant", **{**bought, "amount": 3})
             with pytest.raises(Exception, match="client_id"):

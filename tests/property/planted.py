@@ -123,13 +123,13 @@ def replay_of_deleted_text() -> AbstractContextManager[object]:
     """The log is replayed with the text that a message had when it was sent."""
     build = log._of_message
 
-    def as_it_was(entry: Any, changes: list[Any], as_of: int, snapshot: Any) -> dict[str, Any]:
+    def as_it_was(entry: Any, changes: list[Any], as_of: int, snapshot: Any, counts: Any) -> Any:
         row = snapshot.find(Message, entry.message)
         if row.deleted_at and entry.name == "message.created":
             texts = [r.body for r in snapshot.revisions([row.key], -1)[row.key] if r.body]
             if texts:
                 return views.message(replace(row, deleted_at=0, body=texts[-1]), snapshot)
-        return build(entry, changes, as_of, snapshot)
+        return build(entry, changes, as_of, snapshot, counts)
 
     return patch.object(log, "_of_message", as_it_was)
 

@@ -67,6 +67,8 @@ class CarefulPeer(Peer):
             self.wrong.append(f"{why} in {frame}")
         if "pos" in frame:
             self._follow(frame["topic"], frame["pos"])
+            if frame["event"] == "conversation.left":  # who comes back goes on from elsewhere
+                self.positions.pop(frame["data"]["topic"], None)
             if frame["event"] == "conversation.joined":
                 self.positions.setdefault(frame["data"]["topic"], frame["data"]["pos"])
         if "event" not in frame and frame["id"] is None:

@@ -212,7 +212,7 @@ class _Before:
             return {ident}
         if kind is rows.Entry:
             return {ident[0]}
-        if kind is Conversation or kind is facts.Roster:
+        if kind is Conversation or kind is facts.Viewers:
             return self._conversation(ident)
         if kind is rows.Participant:
             return self._conversation(ident[0]) | self._member(ident[1])

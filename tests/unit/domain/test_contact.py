@@ -43,7 +43,7 @@ def test_behind_a_block_there_is_nobody(blocker: Member, pair: Pair) -> None:
     blocked = relations.mark(pair, blocker.key, blocks=True)
     for other in (ADA, GRACE):
         assert not contact.visible(other, blocked)
-        assert not contact.signals_pass(other, blocked)
+        assert not contact.signals_pass(ADA, other, blocked)
 
 
 @pytest.mark.parametrize("other", [None, replace(GRACE, alive=False)])
@@ -62,7 +62,7 @@ def test_a_request_waits_for_its_recipient(kind: str) -> None:
     assert contact.standing(ADA, GRACE, pair) == Standing(waits=True)
     assert contact.standing(GRACE, ADA, pair) == Standing(kind, answers=True)
     assert contact.is_request(pair)
-    assert not contact.signals_pass(GRACE, pair)
+    assert not contact.signals_pass(ADA, GRACE, pair)
 
 
 @pytest.mark.parametrize("kind", ["open_profile", *contact.REQUESTS])
@@ -70,7 +70,7 @@ def test_once_answered_it_is_open_both_ways_in_the_kind_that_opened_it(kind: str
     pair = approached(kind, ADA, contact.OPEN)
     assert contact.standing(ADA, GRACE, pair) == Standing(kind)
     assert contact.standing(GRACE, ADA, pair) == Standing(kind)
-    assert contact.signals_pass(GRACE, pair)
+    assert contact.signals_pass(ADA, GRACE, pair)
 
 
 def test_declined_it_is_closed_to_who_began_it_alone() -> None:
