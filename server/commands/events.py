@@ -59,6 +59,10 @@ EVENTS = {
     "connection.removed": Told(shapes.Member, _MEMBER, "A connection has ended, whoever did it."),
     "block.changed": Told(shapes.Blocked, _MEMBER, "One's own block; the other is never told."),
     "settings.changed": Told(shapes.AllSettings, _MEMBER, "One's settings, all of them."),
+    "conversation.changed": Told(
+        shapes.Marked, _MEMBER, "One's own marks on a conversation; nobody else is told."
+    ),
+    "draft.changed": Told(shapes.Draft, _MEMBER, "One's own draft in a conversation."),
     "read.moved": Told(shapes.Moved, _MEMBER, "One has read further, on some device."),
 }
 

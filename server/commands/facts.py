@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from server.domain.reports import Report
 from server.domain.rows import (
     Creation,
     DeviceToken,
@@ -95,6 +96,33 @@ class Sessions(Row, frozen=True):
     sessions: list[LiveSession]
 
 
+class Newest(Row, frozen=True):
+    """Index: the last `count` messages of a conversation up to a seq, by key, the newest first."""
+
+    identity = ("conversation", "until", "count")
+    conversation: int
+    until: int
+    count: int
+    messages: list[int]
+
+
+class Texts(Row, frozen=True):
+    """Index: the changes of a message's text until it was at `rev`, ascending."""
+
+    identity = ("message", "rev")
+    message: int
+    rev: int
+    changes: list[Revision]
+
+
+class OpenReports(Row, frozen=True):
+    """Index: the reports of one member that no operator has closed."""
+
+    identity = ("reporter",)
+    reporter: int
+    reports: list[Report]
+
+
 class FenceHead(Row, frozen=True):
     """Index: the position of the last fence, under identity 0."""
 
@@ -104,7 +132,7 @@ class FenceHead(Row, frozen=True):
 
 
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
-            LiveSession, Sessions, Tokens)  # fmt: skip
+            LiveSession, Sessions, Tokens, Newest, Texts, OpenReports, Report)  # fmt: skip
 
 
 class Missing(Exception):

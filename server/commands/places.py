@@ -13,6 +13,7 @@ from server.commands.facts import Roster
 from server.commands.snapshot import Snapshot
 from server.commands.work import Facts, Work
 from server.domain import contact, conversations
+from server.domain.own_view import Own, seen_of
 from server.domain.rows import Conversation, Member, Message, Pair, Participant
 from server.errors import Unreachable
 
@@ -28,6 +29,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[int, ...]
     other: Member | None = None  # of a one_to_one
     pair: Pair | None = None
+    own: Own | None = None  # its caller's marks, where it was found by `viewed`
 
     @property
     def of_two(self) -> bool:
@@ -59,6 +61,14 @@ def place(me: Member, key: int | None, facts: Facts) -> Place:
     return Place(row=row, mine=mine, view=view, topics=topics, other=other, pair=pair)
 
 
+def viewed(me: Member, key: int | None, facts: Facts) -> Place:
+    """The same with the caller's own marks, and without what they have cleared: for whatever
+    shows or goes by a message. A send needs none of it. Raises `Unreachable`."""
+    where = place(me, key, facts)
+    own = facts.find(Own, (where.row.key, me.key))
+    return replace(where, view=seen_of(where.view, own), own=own)
+
+
 def writable(me: Member, where: Place) -> str:
     """The kind that a message from the caller has here now. Raises `Unreachable` if none."""
     if not where.view.current:
@@ -77,7 +87,7 @@ def seen_message(me: Member, message_id: str, facts: Facts) -> tuple[Message, Pl
     row = facts.find(Message, key) if key is not None else None
     if row is None:
         raise Unreachable
-    where = place(me, row.conversation, facts)
+    where = viewed(me, row.conversation, facts)
     if not where.view.sees_seq(row.seq):
         raise Unreachable
     return row, where

@@ -98,7 +98,24 @@ class Participant(Shape, frozen=True):
     ) = UNSET
 
 
-class Conversation(Shape, frozen=True):
+class Marks(Shape, frozen=True, kw_only=True):
+    """What is one's own in a conversation, and known to nobody else."""
+
+    muted: bool
+    starred: bool
+    archived: Annotated[bool, Meta(description="Until a message brings it back.")]
+    unread_mark: Annotated[bool, Meta(description="Marked unread by hand, until it is read.")]
+    reported: Annotated[bool, Meta(description="One has reported it: it is not in the inbox.")]
+    archived_seq: (
+        Annotated[int, Meta(ge=0, description="The last message when it was archived.")] | UnsetType
+    ) = UNSET
+    cleared_seq: (
+        Annotated[int, Meta(ge=0, description="Messages up to here are gone for oneself.")]
+        | UnsetType
+    ) = UNSET
+
+
+class Conversation(Marks, frozen=True, kw_only=True):
     """A conversation as its reader sees it; to who left or was removed, as of then."""
 
     id: Id
@@ -116,6 +133,7 @@ class Conversation(Shape, frozen=True):
         Literal["open", "request", "closed"],
         Meta(description="closed: one has left it or was removed. Never by a block."),
     ]
+    draft: Annotated[str, Meta(description="One's own, if there is one.")] | UnsetType = UNSET
     at: At
 
 
@@ -210,6 +228,19 @@ class Blocked(Shape, frozen=True):
 
     member: MemberRef
     blocked: bool
+
+
+class Marked(Marks, frozen=True, kw_only=True):
+    """One's own marks on a conversation, all of them."""
+
+    conversation: Id
+
+
+class Draft(Shape, frozen=True):
+    """One's own text that is not sent yet; empty when there is none."""
+
+    conversation: Id
+    body: str
 
 
 class Moved(Shape, frozen=True):

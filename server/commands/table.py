@@ -13,8 +13,11 @@ from server.commands import (
     members,
     messages,
     operator,
+    own_view,
     reading,
+    reports,
     rosters,
+    search,
     signals,
 )
 from server.commands.command import Command
@@ -25,10 +28,22 @@ from server.domain.rows import Topic
 
 MEMBER: dict[str, Command] = {
     command.name: command
-    for noun in (members, connections, messages, signals, rosters, reading)
+    for noun in (
+        members,
+        connections,
+        messages,
+        signals,
+        rosters,
+        reading,
+        own_view,
+        search,
+        reports,
+    )
     for command in noun.COMMANDS
 }
-OPERATOR: dict[str, Command] = {command.name: command for command in operator.COMMANDS}
+OPERATOR: dict[str, Command] = {
+    command.name: command for command in (*operator.COMMANDS, *reports.OPERATOR)
+}
 _INTERNAL: dict[str, Command] = {command.name: command for command in operator.INTERNAL}
 
 

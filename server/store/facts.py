@@ -30,7 +30,7 @@ from server.domain.rows import (
     Row,
     Topic,
 )
-from server.store import tables
+from server.store import reports, tables
 from server.store.rows import among, by_identity, fetch
 
 
@@ -163,4 +163,5 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     FenceHead: _fence_head,
     Sessions: _sessions,
     Tokens: _tokens,
+    **reports.INDEXES,
 }
