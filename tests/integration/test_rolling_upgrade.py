@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from server.store import schema
 from server.web.tokens import Tokens
 from tests.support import houses
 from tests.support.careful_peer import CarefulPeer, HttpPeer
@@ -25,8 +26,8 @@ MIGRATION = '''"""The next one."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "9999"
+down_revision = "PRESENT"
 branch_labels = None
 depends_on = None
 
@@ -46,7 +47,8 @@ def next_version(folder: Path, needs: str) -> Path:
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
     versions = folder / "server" / "store" / "migrations" / "versions"
-    (versions / "0003_next.py").write_text(MIGRATION.replace("NEEDS", needs))
+    text = MIGRATION.replace("NEEDS", needs).replace("PRESENT", schema.version())
+    (versions / "9999_next.py").write_text(text)
     messages = folder / "server" / "realtime" / "messages.py"
     text = messages.read_text()
     longer = text.replace(
