@@ -6,6 +6,8 @@ foreign or lost is refused in one spot, in the same words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec.structs import replace
 
@@ -13,7 +15,7 @@ from server.commands.facts import Roster
 from server.commands.snapshot import Snapshot
 from server.commands.work import Facts, Work
 from server.domain import contact, conversations
-from server.domain.own_view import Own, seen_of
+from server.domain.own_view import Draft, Own, seen_of
 from server.domain.rows import Conversation, Member, Message, Pair, Participant
 from server.errors import Unreachable
 
@@ -67,6 +69,18 @@ def viewed(me: Member, key: int | None, facts: Facts) -> Place:
     where = place(me, key, facts)
     own = facts.find(Own, (where.row.key, me.key))
     return replace(where, view=seen_of(where.view, own), own=own)
+
+
+def all_at_once(me: Member, keys: Iterable[int], facts: Facts) -> None:
+    """Read what `viewed` will ask about these conversations, a statement a kind of row."""
+    idents = [(key, me.key) for key in keys]
+    facts.want(
+        *((Conversation, key) for key, _ in idents),
+        *((kind, ident) for ident in idents for kind in (Participant, Own, Draft)),
+    )
+    rows = [facts.find(Conversation, key) for key, _ in idents]
+    pairs = [(row.low, row.high) for row in rows if row is not None and row.low]
+    facts.want(*((Pair, pair) for pair in pairs), *((Member, key) for two in pairs for key in two))
 
 
 def writable(me: Member, where: Place) -> str:

@@ -12,10 +12,10 @@ from msgspec import Meta
 from server.commands import results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions, Roster
-from server.commands.places import Place, counted, counted_at, viewed
+from server.commands.places import Place, all_at_once, counted, counted_at, viewed
 from server.commands.snapshot import Snapshot
 from server.domain import contact, conversations
-from server.domain.own_view import Draft, Own
+from server.domain.own_view import Draft
 from server.domain.rows import Conversation, Member, Message, Participant, Topic
 from server.errors import Invalid
 
@@ -157,8 +157,7 @@ def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
         found = snapshot.inbox(me.key, before, limit + 1, p.filter)
     rows = found[:limit]
     unread = snapshot.unread(me.key, rows)
-    idents = [(row.key, me.key) for row, _ in rows]
-    snapshot.want(*((Own, ident) for ident in idents), *((Draft, ident) for ident in idents))
+    all_at_once(me, [row.key for row, _ in rows], snapshot)
     places = [viewed(me, row.key, snapshot) for row, _ in rows]
     listed = [
         (where, count)

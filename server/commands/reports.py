@@ -145,7 +145,7 @@ def listed(operator: None, p: Page, snapshot: Snapshot) -> Map:
     limit = min(p.limit, PAGE)
     before = None
     if p.before is not None:
-        before = snapshot.ids.report_key(p.before)
+        before = snapshot.find(Report, snapshot.ids.report_key(p.before) or 0)
         if before is None:
             raise Invalid("before is not what an earlier list gave as next.", field="before")
     found = snapshot.reports(before, limit + 1)

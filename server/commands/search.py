@@ -13,7 +13,8 @@ from msgspec import Meta
 
 from server.commands import results
 from server.commands.command import PAGE, Command, Id, Limit, Params, text
-from server.commands.places import Place, place, viewed
+from server.commands.facts import Reactions
+from server.commands.places import Place, all_at_once, place, viewed
 from server.commands.reading import at_of, messages_of, ranges
 from server.commands.snapshot import Snapshot
 from server.domain import conversations, search
@@ -129,13 +130,19 @@ class _Reader:
         """The newest that are ready, and where to go on."""
         some = self.ready()[:limit]
         out: dict[Moment, Map] = {}
-        positions = self._snapshot.heads([self._me.topic])
-        for key in {at.conversation for at in some}:
+        keys = {at.conversation for at in some}
+        all_at_once(self._me, keys, self._snapshot)
+        rows = [self._found[at] for at in some]
+        self._snapshot.want(*((Reactions, row.key) for row in rows))
+        topics = {self.place(key).row.topic for key in keys if self.place(key).view.current} - {0}
+        positions = self._snapshot.heads([self._me.topic, *topics])
+        for key in keys:
             here = [at for at in some if at.conversation == key]
             rows = [self._found[at] for at in here]
             shown = messages_of(self._me, self.place(key), rows, self._snapshot)
             out |= dict(zip(here, shown, strict=True))
-            positions |= at_of(self._me, self.place(key), self._snapshot)
+            if not self.place(key).view.current:
+                positions |= at_of(self._me, self.place(key), self._snapshot)
         rest = [at for at in self._found if at not in out]
         after = max([*rest, *([self._merge.next] if self._merge.next else [])], default=None)
         page: Map = {

@@ -66,8 +66,8 @@ class Snapshot(Facts, Protocol):
         """By conversation, for each (conversation, seq): the newest message up to there, and its
         key; none where there is none."""
 
-    def reports(self, before: int | None, limit: int) -> list[Report]:
-        """Open reports, the newest first, with keys below `before`."""
+    def reports(self, before: Report | None, limit: int) -> list[Report]:
+        """Open reports, the newest first, those that are older than `before`."""
 
     def participants(self, conversation: int) -> list[Participant]:
         """Everybody who is or was in a conversation, in order of joining."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, tuple_
 
 from server.commands.facts import Newest, OpenReports, Texts, World
 from server.domain.reports import Report
@@ -14,13 +14,14 @@ from server.store import tables
 from server.store.rows import among, build, columns, fetch
 
 
-def open_reports(connection: Connection, before: int | None, limit: int) -> list[Report]:
-    """Those that are open, the newest first, with keys below `before`."""
+def open_reports(connection: Connection, before: Report | None, limit: int) -> list[Report]:
+    """Those that are open, the newest first, older than `before`."""
     report = tables.report.c
     query = select(*columns(Report)).where(report.closed_ms == 0)
     if before is not None:
-        query = query.where(report.key < before)
-    found = connection.execute(query.order_by(report.key.desc()).limit(limit))
+        query = query.where(tuple_(report.at_ms, report.key) < (before.at_ms, before.key))
+    newest = query.order_by(report.at_ms.desc(), report.key.desc()).limit(limit)
+    found = connection.execute(newest)
     return [build(Report, values) for values in found]
 
 

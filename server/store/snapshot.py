@@ -196,7 +196,7 @@ class SqlSnapshot:
         """By conversation: the newest message up to a seq, and its key."""
         return search.moments(self._connection, points)
 
-    def reports(self, before: int | None, limit: int) -> list[Report]:
+    def reports(self, before: Report | None, limit: int) -> list[Report]:
         """Open reports, the newest first."""
         return reports.open_reports(self._connection, before, limit)
 

@@ -190,7 +190,8 @@ report = _table(
     "report", _key("key"), _int("reporter"), _int("conversation"), _int("message"),
     _text("reason"), _text("text"), _int("at_ms"),
     Column("exhibits", Packed(list[reports.Exhibit]), nullable=False), _int("closed_ms"),
-    Index("report_reporter", "reporter", "closed_ms"), Index("report_open", "closed_ms", "key"),
+    Index("report_reporter", "reporter", "closed_ms"),
+    Index("report_open", "closed_ms", "at_ms", "key"),
 )  # fmt: skip
 last_seen = _table("last_seen", _key("member"), _int("at_ms"))
 # Nodes' own, not rows that commands decide on.

@@ -1,4 +1,4 @@
-"""`conversation.set`, `.clear` and `draft.set`: one's own, on all one's devices and nowhere else."""
+"""`conversation.set`, `.clear` and `draft.set`: on all one's own devices, and nowhere else."""
 
 from __future__ import annotations
 

@@ -67,4 +67,4 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     op.create_index("report_reporter", "report", ["reporter", "closed_ms"], unique=False)
-    op.create_index("report_open", "report", ["closed_ms", "key"], unique=False)
+    op.create_index("report_open", "report", ["closed_ms", "at_ms", "key"], unique=False)
