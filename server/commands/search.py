@@ -126,11 +126,12 @@ class _Reader:
         ahead = self._merge.next
         return sorted((at for at in self._found if ahead is None or at > ahead), reverse=True)
 
-    def page(self, limit: int) -> Map:
-        """The newest that are ready, and where to go on."""
+    def page(self, limit: int, asked: set[int]) -> Map:
+        """The newest that are ready, and where to go on. `asked` are conversations whose position
+        is told, found or not."""
         some = self.ready()[:limit]
         out: dict[Moment, Map] = {}
-        keys = {at.conversation for at in some}
+        keys = {at.conversation for at in some} | asked
         all_at_once(self._me, keys, self._snapshot)
         rows = [self._found[at] for at in some]
         self._snapshot.want(*((Reactions, row.key) for row in rows))
@@ -193,7 +194,7 @@ def find(me: Member, p: Search, snapshot: Snapshot) -> Map:
         lanes = _lanes(me, snapshot)
     reader.begin(lanes, None if p.before is None else _start(me, p.before, snapshot))
     reader.read(limit, snapshot.policy.search_messages)
-    return reader.page(limit)
+    return reader.page(limit, set() if p.conversation is None else {lanes[0].conversation})
 
 
 COMMANDS = (
