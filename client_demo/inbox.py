@@ -56,6 +56,7 @@ class Inbox:
                 return known  # read before what is known; its events have been applied
             # An event on its way may still tell of what this state holds already.
             fresh.messages, fresh.older, fresh.told = known.messages, known.older, known.told
+            fresh.mark(fresh.own)
         self.conversations[fresh.id] = fresh
         self.names.update((member, person.name) for member, person in fresh.people.items())
         self.stale.discard(fresh.id)

@@ -163,7 +163,10 @@ export class Reader {
 
   /** @param {Conversation[]} conversations */
   learn(conversations) {
-    for (const { participants } of conversations) this.state.people.learn(participants);
+    for (const { id, participants, cleared_seq: cleared = -1 } of conversations) {
+      this.state.people.learn(participants);
+      this.state.timelines.get(id)?.forget(cleared);
+    }
   }
 
   /** @param {At} at */
