@@ -89,6 +89,39 @@ class Calls(abc.ABC):
             limit=limit,
         )
 
+    async def mark(self, conversation: str, **marks: bool) -> Map:
+        """Change one's own marks: muted, starred, archived, unread, or reported=False; returns
+        all of them."""
+        return await self.call("conversation.set", conversation=conversation, **marks)
+
+    async def clear(self, conversation: str) -> Map:
+        """Delete a conversation's messages up to now, for oneself alone."""
+        return await self.call("conversation.clear", conversation=conversation)
+
+    async def draft(self, conversation: str, body: str) -> Map:
+        """Keep an unsent text for one's own devices; an empty one removes it."""
+        return await self.call("draft.set", conversation=conversation, body=body)
+
+    async def search(
+        self,
+        query: str,
+        limit: int | None = None,
+        before: str | None = None,
+        conversation: str | None = None,
+    ) -> Map:
+        """Messages with all of these words, the newest first: {messages, more, next}."""
+        return await self.call(
+            "message.search", query=query, limit=limit, before=before, conversation=conversation
+        )
+
+    async def report(
+        self, conversation: str, reason: str, message: str | None = None, text: str | None = None
+    ) -> Map:
+        """Report a message or a conversation to the operator; returns {report, duplicate}."""
+        return await self.call(
+            "report.send", conversation=conversation, reason=reason, message=message, text=text
+        )
+
     async def add(self, conversation: str, member: str) -> Map:
         """Add a member; a conversation of two becomes a new one, which {conversation} names."""
         return await self.call("conversation.add", conversation=conversation, member=member)

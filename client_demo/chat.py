@@ -17,7 +17,7 @@ from client_demo.errors import ClientError, CommandError, SessionEnded, StateUnu
 from client_demo.inbox import Inbox
 from client_demo.pacing import Clock
 from client_demo.protocol import Event, Map
-from client_demo.screen import Screen, clean
+from client_demo.screen import Screen, clean, shortened
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,8 @@ class Chat:
                 parts.append(f"{self.screen.names(typing)} {verb} typing…")
         elif self.draft_to:
             parts.append(f"to {self.screen.name(self.draft_to)}")
-        unread = sum(1 for room in self.inbox.conversations.values() if room.unread)
+        rooms = [room for room in self.inbox.conversations.values() if room.in_inbox]
+        unread = sum(1 for room in rooms if room.unread or room.own.unread_mark)
         if unread:
             parts.append(f"{unread} unread")
         if self.awaited:
@@ -190,7 +191,7 @@ class Chat:
             case "message.created" if room is not None and message is not None:
                 if here:
                     self.show(room, message)
-                elif message.sender != self.inbox.me:
+                elif message.sender != self.inbox.me and not room.own.muted:
                     screen.elsewhere(room, message)
             case "message.edited" | "message.deleted" if here and message is not None:
                 screen.changed(event.name, message, message.sender)
@@ -264,6 +265,11 @@ class Chat:
             self.screen.notice("/older shows what was before")
         for message in messages:
             self.show(room, message)
+        if room.draft:
+            self.screen.notice(f"a draft of yours: {shortened(room.draft)} (/draft send)")
+        if room.own.unread_mark:
+            self._read_up_to.setdefault(room.id, room.read)
+            self._wanted.set()
 
     async def older(self) -> None:
         """Show the page before what is loaded."""

@@ -51,9 +51,14 @@ from client_demo.state import Entry, StateFile
 from client_demo.tokens import Source, Tokens
 
 SAVE_EVERY = 100  # events between two writes of the positions while more are waiting
-CREATING = {"message.send", "invitation.send", "conversation.start", "conversation.add"}
+CREATING = {
+    "message.send", "invitation.send", "conversation.start", "conversation.add", "report.send",
+}  # fmt: skip
 CLOSE_WITHIN_S = 5.0  # a server that has refused a session's token closes at once
-HARMLESS = {"receipt.read", "settings.set", "explain", "ping"}
+HARMLESS = {
+    "receipt.read", "settings.set", "conversation.set", "draft.set", "message.search", "explain",
+    "ping",
+}  # fmt: skip
 
 
 class Client(Calls):

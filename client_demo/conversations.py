@@ -7,7 +7,7 @@ which event reaches which conversation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from client_demo.protocol import Event, Map
 
@@ -80,6 +80,23 @@ class Person:
     shown: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What one has marked for oneself; the numbers are of the last message at that time."""
+
+    muted: bool = False
+    starred: bool = False
+    unread_mark: bool = False
+    reported: bool = False
+    archived_seq: int = -1
+    cleared_seq: int = -1
+
+    @classmethod
+    def of(cls, data: Map) -> Own:
+        """From a conversation's map or an event's."""
+        return cls(**{f.name: data[f.name] for f in fields(cls) if f.name in data})
+
+
 @dataclass(slots=True)
 class Conversation:
     """One conversation as its reader sees it; `messages` are those loaded, a run without gaps."""
@@ -95,6 +112,8 @@ class Conversation:
     last: Message | None
     at: dict[str, int]
     messages: dict[int, Message] = field(default_factory=dict)
+    own: Own = field(default_factory=Own)
+    draft: str = ""
     older: bool = True
     """Whether there are messages before those loaded."""
     told: int = 0
@@ -121,6 +140,8 @@ class Conversation:
             state=data["state"],
             last=Message.of(last) if last else None,
             at=dict(data["at"]),
+            own=Own.of(data),
+            draft=data.get("draft", ""),
             told=data["seq"],
             _unread=data["unread"],
             _counted=data["seq"],
@@ -130,6 +151,25 @@ class Conversation:
     def unread(self) -> int:
         """How many messages of others were not read."""
         return self._unread + len(self._fresh)
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is, until a message brings it back."""
+        return self.own.archived_seq >= self.seq
+
+    @property
+    def in_inbox(self) -> bool:
+        """Whether it belongs into the list of all."""
+        return not (self.archived or self.own.reported or self.own.cleared_seq >= self.seq)
+
+    def mark(self, own: Own) -> None:
+        """Take one's own marks over, and forget what is cleared by them."""
+        self.own = own
+        self.messages = {s: m for s, m in self.messages.items() if s > own.cleared_seq}
+        if self.last is not None and self.last.seq <= own.cleared_seq:
+            self.last = None
+        if own.cleared_seq >= self.seq:
+            self.older = False
 
     def covers(self, event: Event) -> bool:
         """Whether the state was read at the event's position or later."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from client_demo.conversations import Conversation, Message, Person, newest
+from client_demo.conversations import Conversation, Message, Own, Person, newest
 from client_demo.protocol import Event, Map
 
 
@@ -56,6 +56,7 @@ class Inbox:
                 return known  # read before what is known; its events have been applied
             # An event on its way may still tell of what this state holds already.
             fresh.messages, fresh.older, fresh.told = known.messages, known.older, known.told
+            fresh.mark(fresh.own)
         self.conversations[fresh.id] = fresh
         self.names.update((member, person.name) for member, person in fresh.people.items())
         self.stale.discard(fresh.id)
@@ -182,6 +183,10 @@ class Inbox:
             case "read.moved":
                 if not room.mark_read(data["read"]):
                     self.stale.add(room.id)
+            case "conversation.changed":
+                room.mark(Own.of(data))
+            case "draft.changed":
+                room.draft = data["body"]
             case "conversation.renamed":
                 room.title = data["title"]
             case "roster.changed":
@@ -216,6 +221,8 @@ class Inbox:
     def _put(self, room: Conversation, message: Message, known: Message | None) -> Message:
         """Keep a message where it belongs: in the run that is loaded, and as the last one."""
         message = newest(known, message) if known else message
+        if message.seq <= room.own.cleared_seq:
+            return message  # gone for oneself, whatever becomes of it
         loaded = room.messages
         if message.seq in loaded or (loaded and message.seq == max(loaded) + 1):
             loaded[message.seq] = message
@@ -244,6 +251,8 @@ def as_read(inbox: Inbox) -> dict[str, Any]:
             "unread": room.unread,
             "state": room.state,
             "last": room.last,
+            "own": room.own,
+            "draft": room.draft,
         }
         for room in inbox.conversations.values()
     }

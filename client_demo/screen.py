@@ -120,12 +120,15 @@ class Screen:
         for number, room in enumerate(rooms, 1):
             empty = False
             line = Text(f"{number:>3} ", style="dim")
-            badge = f"({room.unread}) " if room.unread else ""
+            badge = f"({room.unread or '·'}) " if room.unread or room.own.unread_mark else ""
             line.append(badge, style="bold green")
             line.append(self.title(room), style="bold" if room.unread else "")
+            line.append("".join(_signs(room)), style="yellow")
             if room.state != "open":
                 line.append(f" [{clean(room.state)}]", style="dim")
-            if room.last is not None:
+            if room.draft:
+                line.append(f"  draft: {shortened(room.draft)}", style="italic")
+            elif room.last is not None:
                 line.append(f"  {self.when(room.last.sent_at)}  ", style="dim")
                 line.append(f"{self.name(room.last.sender)}: {self._gist(room.last)}", style="dim")
             self._out(line)
@@ -204,6 +207,16 @@ class Screen:
             f"{clean(emoji)} {who}" if isinstance(who, int) else f"{clean(emoji)} {self.names(who)}"
             for emoji, who in message.reactions
         )
+
+
+def _signs(room: Conversation) -> Iterable[str]:
+    own = room.own
+    for on, sign in (
+        (own.starred, " ★"), (own.muted, " muted"), (room.archived, " archived"),
+        (own.reported, " reported"),
+    ):  # fmt: skip
+        if on:
+            yield sign
 
 
 def explained(error: ClientError) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from client_demo import people, talking
+from client_demo import own, people, talking
 from client_demo.chat import Chat
 from client_demo.naming import Misused
 
@@ -67,7 +67,7 @@ def _table(*rows: tuple[str, Callable[[Chat, str], Awaitable[None]]]) -> dict[st
 
 
 COMMANDS = _table(
-    ("/list [unread]", talking.list_command),
+    ("/list [unread|archived|…]", talking.list_command),
     ("/open NUMBER|NAME", talking.open_command),
     ("/close", talking.close_command),
     ("/older", talking.older_command),
@@ -78,6 +78,15 @@ COMMANDS = _table(
     ("/delete N", talking.delete_command),
     ("/react N EMOJI", talking.react_command),
     ("/unreact N EMOJI", talking.unreact_command),
+    ("/mute [off]", own.mute_command),
+    ("/star [off]", own.star_command),
+    ("/archive [off]", own.archive_command),
+    ("/unread [off]", own.unread_command),
+    ("/inbox", own.inbox_command),
+    ("/clear yes", own.clear_command),
+    ("/draft [TEXT|send|drop]", own.draft_command),
+    ("/find [here] WORDS", own.find_command),
+    ("/report N|all REASON TEXT", own.report_command),
     ("/typing [stop]", talking.typing_command),
     ("/unsent", talking.unsent_command),
     ("/people", talking.people_command),

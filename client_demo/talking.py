@@ -8,12 +8,20 @@ from __future__ import annotations
 from client_demo import naming
 from client_demo.chat import Chat
 
+LISTS = ("unread", "connections", "others", "archived", "starred", "reported")
+
 
 async def list_command(chat: Chat, rest: str) -> None:
     """List your conversations, numbered."""
-    if rest not in ("", "unread"):
-        raise naming.Misused("like this: /list or /list unread")
-    rooms = [room for room in chat.latest_first() if room.unread or not rest]
+    if rest not in ("", *LISTS):
+        raise naming.Misused(f"like this: /list, or one of /list {', '.join(LISTS)}")
+    if rest in ("", "unread"):
+        rooms = [room for room in chat.latest_first() if room.in_inbox]
+        if rest:
+            rooms = [room for room in rooms if room.unread or room.own.unread_mark]
+    else:
+        found = await chat.client.conversations(limit=100, filter=rest)
+        rooms = [chat.inbox.load(one) for one in found["conversations"]]
     chat.listed = [room.id for room in rooms]
     chat.screen.conversations(rooms)
 

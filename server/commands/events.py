@@ -72,6 +72,10 @@ EVENTS = {
         _CONVERSATION,
         "To a viewer: something about a message from before they were mentioned.",
     ),
+    "conversation.changed": Told(
+        shapes.Marked, _MEMBER, "One's own marks on a conversation; nobody else is told."
+    ),
+    "draft.changed": Told(shapes.Draft, _MEMBER, "One's own draft in a conversation."),
     "read.moved": Told(shapes.Moved, _MEMBER, "One has read further, on some device."),
 }
 

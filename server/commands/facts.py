@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from server.domain.conversations import VIEWER
+from server.domain.reports import Report
 from server.domain.rows import (
     Admission,
     Creation,
@@ -134,6 +135,33 @@ class Connections(Row, frozen=True):
     count: int
 
 
+class Newest(Row, frozen=True):
+    """Index: the last `count` messages of a conversation up to a seq, by key, the newest first."""
+
+    identity = ("conversation", "until", "count")
+    conversation: int
+    until: int
+    count: int
+    messages: list[int]
+
+
+class Texts(Row, frozen=True):
+    """Index: the changes of a message's text until it was at `rev`, ascending."""
+
+    identity = ("message", "rev")
+    message: int
+    rev: int
+    changes: list[Revision]
+
+
+class OpenReports(Row, frozen=True):
+    """Index: the reports of one member that no operator has closed."""
+
+    identity = ("reporter",)
+    reporter: int
+    reports: list[Report]
+
+
 class FenceHead(Row, frozen=True):
     """Index: the position of the last fence, under identity 0."""
 
@@ -143,7 +171,8 @@ class FenceHead(Row, frozen=True):
 
 
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
-            LiveSession, Sessions, Tokens, Credit, Lots, Tally, Admission, Connections)  # fmt: skip
+            LiveSession, Sessions, Tokens, Credit, Lots, Tally, Admission, Connections, Newest,
+            Texts, OpenReports, Report)  # fmt: skip
 
 
 class Missing(Exception):

@@ -16,9 +16,18 @@ from server.commands.outcome import PASSED, Event
 from server.commands.places import counted, counted_at
 from server.commands.snapshot import Snapshot
 from server.commands.work import APART
-from server.domain import conversations
+from server.domain import conversations, own_view
 from server.domain.ids import conversation_topic
-from server.domain.rows import Conversation, Entry, Invitation, Member, Message, Topic
+from server.domain.own_view import Draft, Own
+from server.domain.rows import (
+    Conversation,
+    Entry,
+    Invitation,
+    Member,
+    Message,
+    Participant,
+    Topic,
+)
 
 Map = dict[str, Any]
 _MESSAGES = ("message.created", "message.edited", "message.deleted", "message.reacted")
@@ -153,6 +162,26 @@ def _read_moved(entry: Entry, snapshot: Snapshot) -> Map:
     return {"conversation": _conversation(entry, snapshot), "read": _number(entry, "read")}
 
 
+def _marked(entry: Entry, snapshot: Snapshot) -> Map:
+    row = snapshot.find(Conversation, entry.conversation)
+    part = snapshot.find(Participant, (entry.conversation, entry.member))
+    assert row is not None
+    assert part is not None
+    own = snapshot.find(Own, (entry.conversation, entry.member))
+    return {
+        "conversation": _conversation(entry, snapshot),
+        **views.marks(own, own_view.last_seq(row, part)),
+    }
+
+
+def _drafted(entry: Entry, snapshot: Snapshot) -> Map:
+    row = snapshot.find(Draft, (entry.conversation, entry.member))
+    return {
+        "conversation": _conversation(entry, snapshot),
+        "body": row.body if row is not None else "",
+    }
+
+
 def _settings(entry: Entry, snapshot: Snapshot) -> Map:
     row = snapshot.find(Member, entry.member)
     assert row is not None
@@ -210,6 +239,8 @@ _BUILD = {
     "conversation.left": _joined_or_left,
     "conversation.renamed": _renamed,
     "roster.changed": _roster_changed,
+    "conversation.changed": _marked,
+    "draft.changed": _drafted,
     "read.moved": _read_moved,
     "settings.changed": _settings,
     "connection.added": _added,

@@ -6,6 +6,8 @@ foreign or lost is refused in one spot, in the same words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec.structs import replace
 
@@ -13,6 +15,7 @@ from server.commands.snapshot import Snapshot
 from server.commands.work import Facts, Work
 from server.domain import contact, conversations
 from server.domain.groups import MANAGING
+from server.domain.own_view import Draft, Own, seen_of
 from server.domain.rows import Conversation, GroupMember, Member, Message, Pair, Participant
 from server.errors import Refused, Unreachable
 
@@ -29,6 +32,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[int, ...]
     other: Member | None = None  # of a one_to_one
     pair: Pair | None = None
+    own: Own | None = None  # its caller's marks, where it was found by `viewed`
 
     @property
     def of_two(self) -> bool:
@@ -57,6 +61,26 @@ def place(me: Member, key: int | None, facts: Facts) -> Place:
     assert other is not None
     topics = (me.topic, other.topic)
     return Place(row=row, mine=mine, view=view, topics=topics, other=other, pair=pair)
+
+
+def viewed(me: Member, key: int | None, facts: Facts) -> Place:
+    """The same with the caller's own marks, and without what they have cleared: for whatever
+    shows or goes by a message. A send needs none of it. Raises `Unreachable`."""
+    where = place(me, key, facts)
+    own = facts.find(Own, (where.row.key, me.key))
+    return replace(where, view=seen_of(where.view, own), own=own)
+
+
+def all_at_once(me: Member, keys: Iterable[int], facts: Facts) -> None:
+    """Read what `viewed` will ask about these conversations, a statement a kind of row."""
+    idents = [(key, me.key) for key in keys]
+    facts.want(
+        *((Conversation, key) for key, _ in idents),
+        *((kind, ident) for ident in idents for kind in (Participant, Own, Draft)),
+    )
+    rows = [facts.find(Conversation, key) for key, _ in idents]
+    pairs = [(row.low, row.high) for row in rows if row is not None and row.low]
+    facts.want(*((Pair, pair) for pair in pairs), *((Member, key) for two in pairs for key in two))
 
 
 def writable(me: Member, where: Place, facts: Facts) -> None:
@@ -121,7 +145,7 @@ def carries_signals(me: Member, where: Place, facts: Facts) -> bool:
 def seen_message(me: Member, message_id: str, facts: Facts) -> tuple[Message, Place]:
     """A message that the caller may see, and where it is. Raises `Unreachable`."""
     row = facts.find(Message, facts.ids.message_key(message_id) or _NOWHERE)
-    where = place(me, row.conversation if row is not None else None, facts)
+    where = viewed(me, row.conversation if row is not None else None, facts)
     if row is None or not where.view.sees_seq(row.seq):
         raise Unreachable
     return row, where

@@ -5,21 +5,25 @@ To whoever's access has ended, everything is answered as of their last position.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from server.commands import cursor, results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
 from server.commands.facts import Reactions
 from server.commands.places import (
     Place,
+    all_at_once,
     carries_signals,
     counted,
     counted_at,
     manages,
-    place,
+    viewed,
 )
 from server.commands.snapshot import Snapshot
 from server.domain import contact, conversations
+from server.domain.own_view import Draft
 from server.domain.rows import (
     GroupMember,
     Member,
@@ -32,7 +36,7 @@ from server.errors import Invalid
 Map = dict[str, Any]
 
 
-def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot) -> list[Map]:
+def messages_of(me: Member, where: Place, rows: list[Message], snapshot: Snapshot) -> list[Map]:
     """These messages as their reader sees them, reactions and all."""
     snapshot.want(
         *((Reactions, row.key) for row in rows),
@@ -56,7 +60,7 @@ def _messages(me: Member, where: Place, rows: list[Message], snapshot: Snapshot)
     return out
 
 
-def _at(me: Member, where: Place, snapshot: Snapshot) -> Map:
+def at_of(me: Member, where: Place, snapshot: Snapshot) -> Map:
     """The positions at which this was read; of a conversation that one has left, the last."""
     at = snapshot.heads([me.topic, *([where.row.topic] if where.row.topic else [])])
     if where.view.pos >= 0:
@@ -76,9 +80,9 @@ def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> 
     row, mine, view = where.row, where.mine, where.view
     last_seq = row.seq if view.seq < 0 else view.seq
     newest: list[Message] = []
-    for low, high in reversed(_ranges(where)):
+    for low, high in reversed(ranges(where)):
         newest = newest or snapshot.messages(row.key, low, high + 1, 1, newest=True)
-    shown_last = _messages(me, where, newest, snapshot)
+    shown_last = messages_of(me, where, newest, snapshot)
     title = row.title if view.pos < 0 else snapshot.title_at(row, view.pos)
     out: Map = {
         "id": snapshot.ids.conversation(row.key),
@@ -89,8 +93,12 @@ def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> 
         "read": mine.read,
         "unread": unread,
         "state": _state(where),
-        "at": _at(me, where, snapshot),
+        "at": at_of(me, where, snapshot),
+        **views.marks(where.own, last_seq),
     }
+    draft = snapshot.find(Draft, (row.key, me.key))
+    if draft is not None and draft.body:
+        out["draft"] = draft.body
     out |= _roster(me, where, snapshot)
     return out
 
@@ -146,9 +154,17 @@ class Get(Params, frozen=True):
 
 def get(me: Member, p: Get, snapshot: Snapshot) -> Map:
     """One conversation as the caller sees it."""
-    where = place(me, snapshot.ids.conversation_key(p.conversation), snapshot)
+    where = viewed(me, snapshot.ids.conversation_key(p.conversation), snapshot)
     (unread,) = snapshot.unread(me.key, [(where.row, where.mine)])
     return _conversation(me, where, unread, snapshot)
+
+
+Filter = Annotated[
+    Literal[
+        "all", "unread", "requests", "connections", "others", "archived", "starred", "reported"
+    ],
+    Meta(description="all: the inbox, without archived, reported and cleared conversations."),
+]
 
 
 class List(Params, frozen=True):
@@ -156,7 +172,7 @@ class List(Params, frozen=True):
 
     limit: Limit = 50
     before: str | None = None
-    filter: Literal["all", "unread", "requests"] = "all"
+    filter: Filter = "all"
 
 
 def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
@@ -166,11 +182,12 @@ def inbox(me: Member, p: List, snapshot: Snapshot) -> Map:
     found = snapshot.inbox(me.key, before, limit + 1, p.filter)
     rows = found[:limit]
     unread = snapshot.unread(me.key, rows)
-    places = [place(me, row.key, snapshot) for row, _ in rows]
+    all_at_once(me, [row.key for row, _ in rows], snapshot)
+    places = [viewed(me, row.key, snapshot) for row, _ in rows]
     listed = [
         (where, count)
         for where, count in zip(places, unread, strict=True)
-        if count or p.filter != "unread"
+        if count or p.filter != "unread" or (where.own is not None and where.own.unread)
     ]
     out: Map = {
         "conversations": [_conversation(me, where, count, snapshot) for where, count in listed],
@@ -197,16 +214,16 @@ def history(me: Member, p: History, snapshot: Snapshot) -> Map:
     """Messages in ascending order, and whether there are more in the direction asked."""
     if p.before is not None and p.after is not None:
         raise Invalid("Give before or after, not both.", field="after")
-    where = place(me, snapshot.ids.conversation_key(p.conversation), snapshot)
+    where = viewed(me, snapshot.ids.conversation_key(p.conversation), snapshot)
     limit = min(p.limit, PAGE)
     top = (where.row.seq if where.view.seq < 0 else where.view.seq) + 1
     newest = p.after is None
     after = 0 if p.after is None else p.after
     before = top if p.before is None else min(p.before, top)
-    ranges = _ranges(where)
+    stays = ranges(where)
     rows: list[Message] = []
     # Stays may overlap (a newcomer sees all) or leave gaps (or only what follows).
-    for low, high in ranges if not newest else reversed(ranges):
+    for low, high in stays if not newest else reversed(stays):
         wanted = limit + 1 - len(rows)
         if wanted <= 0:
             break
@@ -217,17 +234,17 @@ def history(me: Member, p: History, snapshot: Snapshot) -> Map:
     more = len(rows) > limit
     rows = (rows[-limit:] if newest else rows[:limit]) if more else rows
     return {
-        "messages": _messages(me, where, rows, snapshot),
+        "messages": messages_of(me, where, rows, snapshot),
         "more": more,
-        "at": _at(me, where, snapshot),
+        "at": at_of(me, where, snapshot),
     }
 
 
-def _ranges(where: Place) -> list[tuple[int, int]]:
+def ranges(where: Place) -> list[tuple[int, int]]:
     """The sequence numbers a reader may see: (after, until] in order, overlapping ones joined."""
-    ranges = [(a, u if u >= 0 else where.row.seq) for a, u in where.view.seq_ranges]
+    stays = [(a, u if u >= 0 else where.row.seq) for a, u in where.view.seq_ranges]
     out: list[tuple[int, int]] = []
-    for after, until in sorted(ranges):
+    for after, until in sorted(stays):
         if out and after <= out[-1][1]:
             out[-1] = (out[-1][0], max(out[-1][1], until))
         else:

@@ -182,6 +182,22 @@ class Messages(Shape, frozen=True):
     at: At
 
 
+class Found(Shape, frozen=True):
+    """A page of messages, the newest first."""
+
+    messages: list[Message]
+    more: Annotated[bool, Meta(description="Whether there is more to look through, found or not.")]
+    at: At
+    next: Next | UnsetType = UNSET
+
+
+class Reported(Shape, frozen=True):
+    """The report is kept."""
+
+    report: Id
+    duplicate: Annotated[bool, Meta(description="Whether one had reported this before.")]
+
+
 class Put(Shape, frozen=True):
     """The member is there."""
 
@@ -192,6 +208,48 @@ class Token(Shape, frozen=True):
     """A member's token."""
 
     token: Annotated[str, Meta(description="A JWT.")]
+
+
+class Text(Shape, frozen=True):
+    """One text that a reported message had, and since when."""
+
+    body: str
+    at: Millis
+
+
+class Exhibit(Shape, frozen=True):
+    """A reported message as its reporter could see it."""
+
+    message: Id
+    seq: Seq
+    sender: MemberRef
+    sent_at: Millis
+    texts: Annotated[list[Text], Meta(description="The original first, then each edit.")]
+    left_out: Annotated[int, Meta(ge=0, description="Texts between them that were not kept.")]
+    subject: str | UnsetType = UNSET
+    deleted_at: Millis | UnsetType = UNSET
+
+
+class Report(Shape, frozen=True):
+    """An open report."""
+
+    report: Id
+    reporter: Annotated[MemberRef, Meta(description="Never told to a member.")]
+    conversation: Id
+    kind: Annotated[str, Meta(description="Of the conversation.")]
+    reason: str
+    text: str
+    at: Millis
+    exhibits: list[Exhibit]
+    message: Annotated[Id, Meta(description="Where one message was reported.")] | UnsetType = UNSET
+
+
+class Reports(Shape, frozen=True):
+    """A page of open reports, the newest first."""
+
+    reports: list[Report]
+    more: More
+    next: Next | UnsetType = UNSET
 
 
 class Batched(Shape, frozen=True):

@@ -101,7 +101,24 @@ class Participant(Shape, frozen=True):
     ) = UNSET
 
 
-class Conversation(Shape, frozen=True):
+class Marks(Shape, frozen=True, kw_only=True):
+    """What is one's own in a conversation, and known to nobody else."""
+
+    muted: bool
+    starred: bool
+    archived: Annotated[bool, Meta(description="Until a message brings it back.")]
+    unread_mark: Annotated[bool, Meta(description="Marked unread by hand, until it is read.")]
+    reported: Annotated[bool, Meta(description="One has reported it: it is not in the inbox.")]
+    archived_seq: (
+        Annotated[int, Meta(ge=0, description="The last message when it was archived.")] | UnsetType
+    ) = UNSET
+    cleared_seq: (
+        Annotated[int, Meta(ge=0, description="Messages up to here are gone for oneself.")]
+        | UnsetType
+    ) = UNSET
+
+
+class Conversation(Marks, frozen=True, kw_only=True):
     """A conversation as its reader sees it; to who left or was removed, as of then."""
 
     id: Id
@@ -122,6 +139,7 @@ class Conversation(Shape, frozen=True):
             " was removed, or a request was declined. Never by a block."
         ),
     ]
+    draft: Annotated[str, Meta(description="One's own, if there is one.")] | UnsetType = UNSET
     at: At
 
 
@@ -224,6 +242,12 @@ class Requested(Shape, frozen=True):
     conversation: Id
 
 
+class Marked(Marks, frozen=True, kw_only=True):
+    """One's own marks on a conversation, all of them."""
+
+    conversation: Id
+
+
 class RequestAnswered(Shape, frozen=True):
     """A request that has been answered, one's own or another's."""
 
@@ -239,6 +263,13 @@ class Credits(Shape, frozen=True):
 
 class Passed(Shape, frozen=True):
     """Nothing: the position alone counts."""
+
+
+class Draft(Shape, frozen=True):
+    """One's own text that is not sent yet; empty when there is none."""
+
+    conversation: Id
+    body: str
 
 
 class Moved(Shape, frozen=True):

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from server.commands import results, viewers
 from server.commands.command import Command, Id, Params, Seq
 from server.commands.facts import FenceHead
+from server.commands.own_view import was_read
 from server.commands.places import BOTH, Place, carries_signals, place, writable
 from server.commands.work import Work
 from server.domain import contact
@@ -67,6 +68,7 @@ def read(me: Member, p: Read, work: Work) -> Map:
             )  # fmt: skip
     if mine is not where.mine:
         work.put(mine)
+    was_read(me, where, seq, work)
     return {"read": mine.read}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from server.commands.work import Facts
+from server.domain.reports import Report
 from server.domain.rows import (
     Conversation,
     Credit,
@@ -21,6 +22,7 @@ from server.domain.rows import (
     Participant,
     Revision,
 )
+from server.domain.search import Moment, Span
 
 
 class Snapshot(Facts, Protocol):
@@ -58,7 +60,7 @@ class Snapshot(Facts, Protocol):
         self, member: int, before: tuple[int, int] | None, limit: int, which: str
     ) -> list[tuple[Conversation, Participant]]:
         """Conversations this member is or was in, the latest active first as they saw it, older
-        than `before` (active_ms, key): "all", with something "unread", or open "requests"."""
+        than `before` (active_ms, key): "everything", or a filter of conversation.list."""
 
     def unread(self, member: int, rows: Sequence[tuple[Conversation, Participant]]) -> list[int]:
         """For each, how many messages of others after `read` this member may see."""
@@ -70,6 +72,17 @@ class Snapshot(Facts, Protocol):
 
     def revisions(self, messages: Sequence[int], after_pos: int) -> dict[int, list[Revision]]:
         """Changes of these messages at positions after `after_pos`, ascending by rev."""
+
+    def candidates(self, spans: Sequence[Span], words: Sequence[str]) -> list[Message]:
+        """The messages in these spans that may have all of these folded words, in any order: all
+        that do, and others; where a conversation is over, all that have been changed as well."""
+
+    def moments(self, points: Sequence[tuple[int, int]]) -> dict[int, tuple[Moment, int]]:
+        """By conversation, for each (conversation, seq): the newest message up to there, and its
+        key; none where there is none."""
+
+    def reports(self, before: Report | None, limit: int) -> list[Report]:
+        """Open reports, the newest first, those that are older than `before`."""
 
     def participants(self, conversation: int) -> list[Participant]:
         """Everybody who is or was in a conversation, in order of joining."""

@@ -16,10 +16,13 @@ from server.commands import (
     members,
     messages,
     operator,
+    own_view,
     purse,
     reading,
+    reports,
     requests,
     rosters,
+    search,
     signals,
 )
 from server.commands.command import Command
@@ -32,12 +35,13 @@ MEMBER: dict[str, Command] = {
     command.name: command
     for noun in (
         members, connections, blocks, messages, signals, rosters, requests, groups, purse, reading,
+        own_view, search, reports,
     )
     for command in noun.COMMANDS
 }  # fmt: skip
 OPERATOR: dict[str, Command] = {
     command.name: command
-    for commands in (operator.COMMANDS, groups.OPERATORS, purse.OPERATORS)
+    for commands in (operator.COMMANDS, groups.OPERATORS, purse.OPERATORS, reports.OPERATOR)
     for command in commands
 }
 _INTERNAL: dict[str, Command] = {

@@ -11,6 +11,8 @@ from typing import Any
 
 from server.commands.facts import Reactions
 from server.commands.work import Facts
+from server.domain import own_view
+from server.domain.own_view import Own
 from server.domain.rows import Conversation, Invitation, Member, Message, Reaction
 
 Map = dict[str, Any]
@@ -31,6 +33,24 @@ def profile(row: Member) -> Map:
 def settings(row: Member) -> Map:
     """All settings: {receipts, active_status, inmail, sponsored, open_profile}."""
     return {name: getattr(row, name) for name in SETTINGS}
+
+
+def marks(own: Own | None, last: int) -> Map:
+    """One's own marks on a conversation whose last message is `last`: {muted, starred, archived,
+    unread_mark, reported, archived_seq?, cleared_seq?}."""
+    out: Map = {
+        "muted": own is not None and own.muted,
+        "starred": own is not None and own.starred,
+        "archived": own_view.archived(own, last),
+        "unread_mark": own is not None and own.unread,
+        "reported": own is not None and own.reported,
+    }
+    if own is not None:
+        # As they were stored: whoever hears of a later message works out the rest.
+        for name in ("archived_seq", "cleared_seq"):
+            if getattr(own, name) != own_view.NEVER:
+                out[name] = getattr(own, name)
+    return out
 
 
 def invitation(row: Invitation, facts: Facts) -> Map:

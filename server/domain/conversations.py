@@ -36,6 +36,11 @@ class View(msgspec.Struct, frozen=True):
         """Whether the message with this sequence number is theirs to see."""
         return any(after < seq and (until < 0 or seq <= until) for after, until in self.seq_ranges)
 
+    @property
+    def dated(self) -> bool:
+        """Whether some of it may be to see as of an earlier moment."""
+        return any(until >= 0 for _, until in self.pos_ranges)
+
     def moment(self, pos: int) -> int:
         """As of which position they see what is at `pos`; -1 for as it is now. What belongs to an
         earlier stay alone is as of its end: what came of it while they were out is not theirs."""

@@ -101,6 +101,14 @@ class Ids:
         """The key behind such a place, or None for what this deployment never gave out."""
         return self._decode(b"led", text)
 
+    def report(self, key: int) -> str:
+        """A report's id, 22 characters."""
+        return self._encode(b"rep", key)
+
+    def report_key(self, text: str) -> int | None:
+        """The key behind an id, or None for what this deployment never gave out."""
+        return self._decode(b"rep", text)
+
     def member(self, key: int) -> str:
         """A place in a list of members, 22 characters; members' ids are their own."""
         return self._encode(b"mem", key)

@@ -55,6 +55,14 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reactions_per_member: Count = 20  # [X] several per member and message, but not without end
     edit_window_ms: Millis = HOUR  # [3P][O] edit and delete within 60 minutes of sending
 
+    # One's own view
+    search_messages: Count = 20_000  # [X] looked through for one answer; then it goes on with next
+    search_characters: Count = 200  # [X]
+    report_characters: Count = 2_000  # [X] what a reporter writes beside it
+    report_messages: Count = 20  # [X] kept with the report of a conversation as a whole
+    report_versions: Count = 50  # [X] texts kept of one message that was edited again and again
+    open_reports_per_member: Count = 50  # [X]
+
     # Relations
     note_characters_basic: Count = 200  # [3P]
     note_characters_paid: Count = 300  # [3P]
@@ -104,6 +112,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     rate_change: Rate = Rate(5.0, 30)
     rate_signal: Rate = Rate(10.0, 40)
     rate_read: Rate = Rate(20.0, 100)
+    rate_search: Rate = Rate(2.0, 20)
     rate_connect: Rate = Rate(5.0, 60)
 
 

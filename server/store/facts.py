@@ -37,7 +37,7 @@ from server.domain.rows import (
     Row,
     Topic,
 )
-from server.store import tables
+from server.store import reports, tables
 from server.store.rows import among, by_identity, fetch
 
 
@@ -224,4 +224,5 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     GroupsOf: _groups_of,
     Lots: _lots,
     Connections: _connections,
+    **reports.INDEXES,
 }

@@ -6,15 +6,16 @@ A snapshot is a read transaction on one connection; it lives for one answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, and_, case, func, literal, or_, select, tuple_, union_all
 
 from server.commands.facts import Ident, Want, World
 from server.commands.work import Deployment
-from server.domain import contact, conversations
+from server.domain import contact
 from server.domain.ids import Ids
 from server.domain.policy import Policy
+from server.domain.reports import Report
 from server.domain.rows import (
     Conversation,
     Entry,
@@ -26,7 +27,8 @@ from server.domain.rows import (
     Row,
     Topic,
 )
-from server.store import facts
+from server.domain.search import Moment, Span
+from server.store import facts, inboxes, reports, search
 from server.store.rows import among, build, by_identity, columns, entries_of, fetch, padded
 from server.store.rulebook_reads import RulebookReads
 from server.store.tables import (
@@ -38,6 +40,7 @@ from server.store.tables import (
     live_session,
     member,
     message,
+    own,
     pair,
     participant,
     revision,
@@ -171,17 +174,15 @@ class SqlSnapshot(RulebookReads):
         )
         if before is not None:
             query = query.where(tuple_(active, conversation.c.key) < before)
+        query = inboxes.narrowed(query, member_key, which)
         if which == "unread":
-            query = query.where(
-                select(message.c.key).where(*_unread(member_key)).correlate_except(message).exists()
+            anything = (
+                select(message.c.key)
+                .where(*inboxes.is_unread(member_key))
+                .correlate_except(message)
+                .exists()
             )
-        elif which == "requests":
-            query = query.join(
-                pair, and_(pair.c.low == conversation.c.low, pair.c.high == conversation.c.high)
-            ).where(
-                pair.c.stage == contact.PENDING, pair.c.approach.in_(contact.REQUESTS),
-                pair.c.approacher != member_key, pair.c.connected_ms == 0,
-            )  # fmt: skip
+            query = query.where(or_(anything, func.coalesce(own.c.unread, literal(False))))
         split = len(columns(Conversation))
         return [
             (build(Conversation, values[:split]), build(Participant, values[split:]))
@@ -192,61 +193,19 @@ class SqlSnapshot(RulebookReads):
         self, member_key: int, rows: Sequence[tuple[Conversation, Participant]]
     ) -> list[int]:
         """For each, how many messages of others after `read` this member may see."""
-        keys = [row.key for row, _ in rows]
-        counts: dict[int, int] = {}
-        gaps = [row.key for row, part in rows if len(part.spans) > 1]
-        found = self._connection.execute(
-            select(participant.c.conversation, func.count(message.c.key))
-            .join(message, and_(*_unread(member_key)))
-            .where(participant.c.member == member_key, participant.c.conversation.in_(keys))
-            .group_by(participant.c.conversation)
-        )
-        counts = {key: count for key, count in found if key not in gaps}
-        for row, part in rows:
-            if row.key in gaps:
-                counts[row.key] = self._unread_in_stays(member_key, row, part)
-        deleted = self._deleted_in_time(member_key, rows)
-        return [counts.get(key, 0) - deleted.get(key, 0) for key in keys]
+        return inboxes.unread(self._connection, member_key, rows)
 
-    def _deleted_in_time(
-        self, member_key: int, rows: Sequence[tuple[Conversation, Participant]]
-    ) -> dict[int, int]:
-        """Of conversations that the member has left: how many of what would be unread were
-        tombstones by their last position. What was deleted later is as it was then."""
-        views = {row.key: conversations.view(row, part) for row, part in rows if part.ended_ms}
-        counts: dict[int, int] = {}
-        if not views:
-            return counts
-        mine = participant.c
-        found = self._connection.execute(
-            select(message.c.conversation, message.c.seq, func.max(revision.c.pos))
-            .join(participant, mine.conversation == message.c.conversation)
-            .join(revision, revision.c.message == message.c.key)
-            .where(
-                mine.member == member_key, mine.conversation.in_(views),
-                message.c.seq > mine.read, message.c.sender != member_key,
-                message.c.deleted_at > 0,
-            )
-            .group_by(message.c.conversation, message.c.seq)
-        )  # fmt: skip
-        for key, seq, pos in found:
-            view = views[key]
-            if view is not None and view.sees_seq(seq) and pos <= view.pos:
-                counts[key] = counts.get(key, 0) + 1
-        return counts
+    def candidates(self, spans: Sequence[Span], words: Sequence[str]) -> list[Message]:
+        """The messages in these spans that may have all of these words, in any order."""
+        return search.candidates(self._connection, spans, words)
 
-    def _unread_in_stays(self, member_key: int, row: Conversation, part: Participant) -> int:
-        """The same for who left and came back: only what falls within a stay."""
-        view = conversations.view(row, part)
-        found = self._connection.scalars(
-            select(message.c.seq).where(
-                message.c.conversation == row.key,
-                message.c.seq > part.read,
-                message.c.sender != member_key,
-                or_(message.c.deleted_at == 0, literal(part.ended_ms > 0)),
-            )
-        )
-        return sum(1 for seq in found if view is not None and view.sees_seq(seq))
+    def moments(self, points: Sequence[tuple[int, int]]) -> dict[int, tuple[Moment, int]]:
+        """By conversation: the newest message up to a seq, and its key."""
+        return search.moments(self._connection, points)
+
+    def reports(self, before: Report | None, limit: int) -> list[Report]:
+        """Open reports, the newest first."""
+        return reports.open_reports(self._connection, before, limit)
 
     def messages(
         self, key: int, after: int, before: int, limit: int, *, newest: bool
@@ -321,16 +280,3 @@ class SqlSnapshot(RulebookReads):
             )
         )
         return {row.name: row.head for row in found}
-
-
-def _unread(member_key: int) -> tuple[Any, ...]:
-    """What makes a message unread, beside a participant row; a stay's end bounds it."""
-    gone = participant.c.ended_ms > 0
-    return (
-        message.c.conversation == participant.c.conversation,
-        message.c.seq > participant.c.read,
-        message.c.sender != member_key,
-        or_(message.c.deleted_at == 0, gone),
-        or_(~gone, message.c.seq <= participant.c.until_seq),
-        message.c.seq > participant.c.after_seq,
-    )

@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from server.domain import rows
+from server.domain import own_view, reports, rows
 from server.domain.rows import Row, Span
 
 metadata = MetaData()
@@ -199,6 +199,21 @@ live_session = _table(
     _int("opened_ms"), _int("silent_ms"), _flag("unwanted"),
     Index("live_session_member", "member"), Index("live_session_node", "node"),
 )  # fmt: skip
+own = _table(
+    "own", _key("conversation"), _key("member"), _flag("muted"), _flag("starred"),
+    _flag("unread"), _flag("reported"), _int("archived_seq"), _int("cleared_seq"),
+    Index("own_member", "member"),
+)  # fmt: skip
+draft = _table(
+    "draft", _key("conversation"), _key("member"), _text("body"), Index("draft_member", "member")
+)
+report = _table(
+    "report", _key("key"), _int("reporter"), _int("conversation"), _int("message"),
+    _text("reason"), _text("text"), _int("at_ms"),
+    Column("exhibits", Packed(list[reports.Exhibit]), nullable=False), _int("closed_ms"),
+    Index("report_reporter", "reporter", "closed_ms"),
+    Index("report_open", "closed_ms", "at_ms", "key"),
+)  # fmt: skip
 last_seen = _table("last_seen", _key("member"), _int("at_ms"))
 # Nodes' own, not rows that commands decide on.
 lease = Table(
@@ -228,5 +243,8 @@ TABLES: dict[type[Row], Table] = {
     rows.Tally: tally,
     rows.Wallet: wallet,
     rows.Credit: credit,
+    own_view.Own: own,
+    own_view.Draft: draft,
+    reports.Report: report,
 }
-KEYED = (member, topic, invitation, conversation, message, group, credit)
+KEYED = (member, topic, invitation, conversation, message, group, credit, report)

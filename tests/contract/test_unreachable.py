@@ -106,6 +106,9 @@ def of_conversations(scene: Scene) -> Iterator[Case]:
     for why, place in never:
         for cmd, more in (
             ("conversation.get", {}), ("conversation.history", {}), ("receipt.read", {"seq": 1}),
+            ("conversation.set", {"muted": True}), ("conversation.clear", {}),
+            ("draft.set", {"body": "x"}), ("message.search", {"query": "x"}),
+            ("report.send", {"reason": "spam"}),
             ("request.accept", {}), ("request.decline", {}),
             ("conversation.close", {}),
         ):  # fmt: skip
@@ -137,6 +140,10 @@ def of_messages(scene: Scene) -> Iterator[Case]:
         if why != "parted":  # what is one's own may be taken back from a former connection
             yield "message.delete", {"message": message}, why
     for why, message in never:
+        yield "report.send", {
+            "conversation": scene.hers["left"]["conversation"], "reason": "spam",
+            "message": message,
+        }, why  # fmt: skip
         yield "message.send", {
             "to": "friend", "body": "x", "client_id": f"re {why}", "reply_to": message
         }, f"reply to {why}"  # fmt: skip

@@ -91,10 +91,28 @@ async def talk(w: Witness, ada: Peer, grace: Peer) -> None:
     await ada.event("receipt.read")
     got = await w.tell(ada, "conversation.get", conversation=place)
     assert [one.get("shown") for one in got["participants"]].count(1) == 1
+    await own_view(w, ada, place)
     await w.tell(ada, "message.delete", message=message)
     await w.refuse(ada, "refused", "message.edit", message=message, body="x")
     for cmd in ("request.accept", "request.decline"):
         await w.refuse(ada, "refused", cmd, conversation=place)
+    assert (await w.tell(ada, "conversation.clear", conversation=place))["cleared_seq"] == 3
+
+
+async def own_view(w: Witness, ada: Peer, place: str) -> None:
+    """What is one's own, a search and a report."""
+    await w.tell(ada, "conversation.set", conversation=place, archived=True, unread=True)
+    await w.tell(ada, "draft.set", conversation=place, body="Not yet")
+    assert (await w.tell(ada, "conversation.get", conversation=place))["draft"] == "Not yet"
+    await w.tell(ada, "message.send", conversation=place, body="hello again", client_id="h")
+    page = await w.tell(ada, "message.search", query="hello", limit=1)
+    rest = await w.tell(ada, "message.search", query="hello", before=page["next"])
+    assert (len(page["messages"]), len(rest["messages"]), rest["more"]) == (1, 1, False)
+    await w.tell(ada, "report.send", conversation=place, reason="spam", text="See")
+    (report,) = (await w.operate("report.list"))["reports"]
+    assert [one["subject"] for one in report["exhibits"] if "subject" in one] == ["Hi"]
+    await w.operate("report.close", report=report["report"])
+    await w.tell(ada, "conversation.set", conversation=place, reported=False)
 
 
 async def gather(w: Witness, ada: Peer, grace: Peer) -> None:

@@ -29,6 +29,7 @@ UNREACHABLE = {
 UNKNOWN = "unknown_outcome"
 READS = {
     "conversation.history", "conversation.get", "conversation.list", "connection.list",
+    "message.search",
     "block.list", "invitation.list", "explain", "settings.get",
 }  # fmt: skip
 

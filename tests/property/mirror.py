@@ -99,7 +99,14 @@ class Mirror:
         for frame in self._since(key, self.talks[talk]):
             if frame["data"].get("conversation") == talk:
                 _apply(messages, frame["event"], frame["data"])
-        return messages
+        cleared = self._changed(talk, {}).get("cleared_seq", -1)
+        return {ident: m for ident, m in messages.items() if m["seq"] > cleared}
+
+    def _changed(self, talk: str, base: Map, key: Key = ("", "")) -> Map:
+        """One's own marks on a conversation as last told, behind a read or ever."""
+        events = [f for f in self._since(key, self._own) if f["event"] == "conversation.changed"]
+        told = [f["data"] for f in events if f["data"]["conversation"] == talk]
+        return told[-1] if told else base
 
     def about(self, talk: str) -> Map | None:
         """A conversation's title, who is in it where that can be told, and what has been read."""
@@ -107,17 +114,31 @@ class Mirror:
         base = self.bases.get(key)
         if key in self.stale or base is None:
             return None
-        title, read = base["title"], base["read"]
+        title, read, seq = base["title"], base["read"], base["seq"]
+        draft = base.get("draft", "")
         people: set[str] | None = {p["member"] for p in base["participants"]}
         for frame in self._since(key, self.talks[talk]):
             if frame["event"] == "conversation.renamed":
                 title = frame["data"]["title"]
             elif frame["event"] == "roster.changed" and people is not None:
                 people = _roster(people, frame["data"])
+            elif frame["event"] == "message.created" and frame["data"]["conversation"] == talk:
+                seq = max(seq, frame["data"]["seq"])
         for frame in self._since(key, self._own):
             if frame["event"] == "read.moved" and frame["data"]["conversation"] == talk:
                 read = frame["data"]["read"]
-        return {"title": title, "people": people, "read": read}
+            elif frame["event"] == "draft.changed" and frame["data"]["conversation"] == talk:
+                draft = frame["data"]["body"]
+        marks = own_marks({**self._changed(talk, base, key), "seq": seq, "draft": draft})
+        return {"title": title, "people": people, "read": read, **marks}
+
+
+def own_marks(got: Map) -> Map:
+    """What one has marked, with what a message has brought back by now."""
+    names = ("muted", "starred", "unread_mark", "archived_seq", "cleared_seq", "seq")
+    marks = {name: got.get(name, -1) for name in names}
+    archived = marks["archived_seq"] >= marks["seq"]
+    return {**marks, "archived": archived, "draft": got.get("draft", "")}
 
 
 def plain(message: Map, many: bool) -> Map:

@@ -16,6 +16,7 @@ from tests.support.oracle_world import Message, Talk
 
 Map = dict[str, Any]
 T = TypeVar("T")
+FILTERS = ("all", "unread", "requests", "archived", "starred", "connections", "others")
 EMOJIS = ("👍", "🎉", "❤️", "😀")
 
 
@@ -175,9 +176,28 @@ def _history(all_: Speakers, me: Connection, choice: Choice) -> None:
 
 
 def _list(all_: Speakers, me: Connection, choice: Choice) -> None:
-    filter_ = ("all", "unread", "requests")[choice.where % 3]
+    filter_ = FILTERS[choice.where % len(FILTERS)]
     limit = {"limit": 1 + choice.which % 5} if filter_ == "all" else {}
     all_.say(me, "conversation.list", filter=filter_, **limit)
+
+
+def _own_view(all_: Speakers, me: Connection, choice: Choice) -> None:
+    """Something that is one's own: nobody else is to notice."""
+    talk = all_.talk(me.member, choice.where)
+    if talk is None:
+        return
+    what, rest = choice.which % 8, choice.which // 8
+    if what == 0:
+        all_.say(me, "conversation.clear", conversation=talk.id)
+    elif what == 1:
+        body = f"canary-{all_.ident()}-" if rest % 3 else ""
+        all_.say(me, "draft.set", conversation=talk.id, body=body)
+    elif what < 4:
+        query = "CANARY" if rest % 4 else f"canary -{rest}"
+        all_.say(me, "message.search", conversation=talk.id, query=query, limit=1 + rest % 9)
+    else:
+        name = ("muted", "starred", "archived", "unread")[what - 4]
+        all_.say(me, "conversation.set", conversation=talk.id, **{name: rest % 3 != 0})
 
 
 def _start(all_: Speakers, me: Connection, choice: Choice) -> None:
@@ -259,6 +279,6 @@ _SELDOM: list[Verb] = [
     _with_member("conversation.remove"), _in_talk("conversation.leave"),
     _to_member("block.add"), _to_member("block.remove"), _to_member("connection.remove"),
     _invite, _invite, _invitation, _invitation, _own_list,
-    _to_member("explain", "to"), _refresh, _operate,
+    _to_member("explain", "to"), _refresh, _operate, _own_view, _own_view,
 ]  # fmt: skip
 VERBS: list[Verb | None] = [None, *_OFTEN, *_OFTEN, *_OFTEN, *_SELDOM]

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from tests.property.clients import Connection, Request
-from tests.property.mirror import LISTS, plain
+from tests.property.mirror import LISTS, own_marks, plain
 from tests.property.program import Run
 from tests.support.oracle_world import Disagreement
 
@@ -38,14 +38,13 @@ async def judge(run: Run) -> None:
 async def _fresh(run: Run, one: Connection) -> Reads:
     """Everything there is to read for a member."""
     asked = {(cmd, ""): one.say(cmd, {}) for cmd in LISTS}
-    inbox = one.say("conversation.list", {"limit": 200})
     for talk in run.all.oracle.visible_talks(one.member):
         whole = {"conversation": talk.id, "limit": 200}
         asked["conversation.history", talk.id] = one.say("conversation.history", whole)
+        about = {"conversation": talk.id}
+        asked["conversation.get", talk.id] = one.say("conversation.get", about)
     await run.bench.rest()
-    results = {key: _result(request) for key, request in asked.items()}
-    talks = {("conversation.get", t["id"]): t for t in _result(inbox)["conversations"]}
-    return {**results, **talks}
+    return {key: _result(request) for key, request in asked.items()}
 
 
 def _compare(run: Run, one: Connection, fresh: Reads) -> None:
@@ -69,7 +68,9 @@ def _compare(run: Run, one: Connection, fresh: Reads) -> None:
         if about is not None:
             people = {p["member"] for p in get["participants"]}
             told = about["people"] is not None and get["kind"] == "several" and not many
-            now = {"title": get["title"], "people": people if told else None, "read": get["read"]}
+            now = {"title": get["title"], "people": people if told else None, "read": get["read"],
+                   **own_marks(get)}  # fmt: skip
+            assert now["archived"] == get["archived"]
             _same(one, talk, {**about, "people": about["people"] if told else None}, now)
     there = {talk.id for talk in run.all.oracle.visible_talks(one.member) if talk.messages}
     missed = there - mirror.talks.keys()
@@ -101,6 +102,9 @@ def _look_for_canaries(run: Run, one: Connection) -> None:
             texts = {version.map.get("body"), version.map.get("subject")} & seen
             if texts and oracle.ever_saw(one.member, message, version):
                 seen -= texts
+    seen -= {
+        marks.draft for talk in oracle.talks.values() for _, marks in talk.own.get(one.member, [])
+    }
     seen -= {i.note for i in oracle.invitations.values() if one.member in (i.sender, i.to)}
     if seen:
         raise Disagreement(f"{_who(one)} was given {seen}")

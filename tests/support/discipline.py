@@ -23,7 +23,7 @@ from unittest.mock import patch
 from server.commands import facts, purse
 from server.commands.outcome import Call
 from server.commands.work import Work
-from server.domain import rows
+from server.domain import own_view, reports, rows
 from server.domain.rows import Conversation, Member, Row, Topic
 from server.errors import CommandError
 from server.store.claims import Rehearsal
@@ -239,6 +239,15 @@ class _Before:
         if kind is facts.Handle:
             row = self._row(kind, ident)
             return self._member(row.member) if row is not None and row.member else set()
+        if kind is facts.Newest:
+            return self._conversation(ident[0])
+        if kind is facts.Texts:
+            return self._message(ident[0])
+        if kind is own_view.Own or kind is own_view.Draft:
+            return self._member(ident[1])
+        if kind is reports.Report:
+            row = self._row(kind, ident)
+            return self._member(row.reporter) if row is not None else set()
         if kind in _OF_A_MEMBER:
             return self._member(ident[0] if isinstance(ident, tuple) else ident)
         if kind is rows.LiveSession:
@@ -251,7 +260,7 @@ class _Before:
 _OF_A_MEMBER = {
     Member, facts.Memberships, facts.Devices, facts.Sessions, facts.Tokens, rows.Creation,
     rows.DeviceToken, rows.Refusal, rows.Wallet, rows.Tally, facts.Lots, facts.GroupsOf,
-    facts.Connections,
+    facts.Connections, facts.OpenReports,
 }  # fmt: skip
 # The fence log has a lock of its own; a name's topic is its member's, looked at where it is made.
 _FREE = {facts.FenceHead, rows.Fence, facts.Named, facts.GroupNamed}

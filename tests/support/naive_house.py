@@ -30,6 +30,22 @@ class Room:
     read: int = 0
     here: bool = True
     shown: dict[str, int] = field(default_factory=dict)
+    own: dict[str, bool] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("muted", "starred", "unread_mark", "reported"), False
+        )
+    )
+    archived: int = -1
+    cleared: int = -1
+    draft: str = ""
+
+    def marks(self) -> Map:
+        return {
+            **self.own,
+            "archived": self.archived >= len(self.messages),
+            **({"archived_seq": self.archived} if self.archived >= 0 else {}),
+            **({"cleared_seq": self.cleared} if self.cleared >= 0 else {}),
+        }
 
 
 class House:
@@ -64,7 +80,9 @@ class House:
                 for m in room.people
             ],
             "participant_count": len(room.people),
-            "last": dict(room.messages[-1]) if room.messages else None,
+            "last": dict(room.messages[-1]) if len(room.messages) > max(room.cleared, 0) else None,
+            **room.marks(),
+            **({"draft": room.draft} if room.draft else {}),
             "seq": len(room.messages),
             "read": room.read,
             "unread": len(unread),
@@ -74,7 +92,8 @@ class House:
 
     def history(self, ident: str, before: int | None, limit: int) -> Map:
         room = self.rooms[ident]
-        found = [m for m in room.messages if before is None or m["seq"] < before]
+        there = [m for m in room.messages if m["seq"] > room.cleared]
+        found = [m for m in there if before is None or m["seq"] < before]
         page = found[-limit:]
         return {
             "messages": [dict(m) for m in page],
@@ -89,6 +108,10 @@ class House:
         ]
 
     def _built(self, name: str, ref: Map) -> Map:
+        if name == "conversation.changed":
+            return {**ref, **self.rooms[ref["conversation"]].marks()}
+        if name == "draft.changed":
+            return {**ref, "body": self.rooms[ref["conversation"]].draft}
         if not name.startswith("message."):
             return ref
         message = self.rooms[ref["conversation"]].messages[ref["seq"] - 1]
@@ -180,6 +203,26 @@ class House:
         if seq > room.read:
             room.read = seq
             self._emit(MINE, "read.moved", {"conversation": ident, "read": seq})
+
+    def mark(self, ident: str, name: str, on: bool) -> None:
+        room = self.rooms[ident]
+        if name == "archived":
+            room.archived = len(room.messages) if on else -1
+        else:
+            room.own[name] = on
+        self._emit(MINE, "conversation.changed", {"conversation": ident})
+
+    def clear(self, ident: str) -> None:
+        room = self.rooms[ident]
+        self.read(ident, len(room.messages))
+        self.write(ident, "")
+        room.cleared, room.archived = len(room.messages), -1
+        self.mark(ident, "unread_mark", on=False)
+
+    def write(self, ident: str, body: str) -> None:
+        if self.rooms[ident].draft != body:
+            self.rooms[ident].draft = body
+            self._emit(MINE, "draft.changed", {"conversation": ident})
 
     def rename(self, title: str) -> None:
         room = self.rooms["many"]

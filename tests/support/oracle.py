@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.oracle_members import Members
+from tests.support.oracle_own import OwnViews, marks_of
 from tests.support.oracle_world import Map, Message, No, Signal, Stay, Talk, Version
 
 
-class Oracle(Members):
+class Oracle(OwnViews):
     """One method a command; errors are raised before anything changes."""
 
     def _tell(self, talk: Talk, name: str, message: Message, member: str = "") -> None:
@@ -26,13 +26,6 @@ class Oracle(Members):
         whole = {"conversation": talk.id, "member": sender, **data}
         self.signals.append(Signal(self.now, name, whole, talk, to, self.ms))
 
-    def _place(self, me: str, conversation: str) -> Talk:
-        """A conversation that they are or were in."""
-        talk = self.talks.get(conversation)
-        if talk is None or talk not in self.visible_talks(me):
-            raise No("unreachable")
-        return talk
-
     def _writable(self, me: str, talk: Talk) -> None:
         if not self.inside(me, talk) or (talk.two and not self.way_open(me, talk.other(me))):
             raise No("unreachable")
@@ -43,6 +36,8 @@ class Oracle(Members):
             raise No("unreachable")
         talk = self._place(me, message.talk.id)
         if not talk.two and not self.sees(me, talk.topic, message.pos):
+            raise No("unreachable")
+        if message.now.map["seq"] <= marks_of(me, talk, self.now).cleared:
             raise No("unreachable")
         return message
 
@@ -149,13 +144,16 @@ class Oracle(Members):
         talk = self._place(me, conversation)
         then = self.as_of(me, talk, self.now)
         seq = min(seq, sum(1 for m in talk.messages if m.versions[0].moment <= then))
-        if seq > talk.read.get(me, 0):
+        before = talk.read.get(me, 0)
+        if seq > before:
             talk.read[me] = seq
             self._emit(f"member:{me}", "read.moved", {"conversation": talk.id, "read": seq})
             shown = self.people[me].receipts and me in talk.roster
             if shown and (self.way_open(*talk.roster) if talk.two else self.small(talk)):
                 talk.shown[me] = seq
                 self._signal(talk, "receipt.read", me, seq=seq, seen_at=self.ms)
+        if seq >= before:
+            self._marked(me, talk, unread=False)
         return {"read": talk.read.get(me, 0)}
 
     def _typing_start(self, me: str, conversation: str) -> Map:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.oracle_own import marks_of, shows, told
 from tests.support.oracle_world import Answer, Map, Message, No, Talk, World, at_moment
 
 PAGE = 200
@@ -35,7 +36,11 @@ def _at(world: World, me: str, talk: Talk | None = None) -> Map:
 
 
 def _visible(world: World, me: str, talk: Talk) -> list[Message]:
-    return [m for m in talk.messages if talk.two or world.sees(me, talk.topic, m.pos)]
+    cleared = marks_of(me, talk, world.now).cleared
+    return [
+        m for m in talk.messages
+        if m.now.map["seq"] > cleared and (talk.two or world.sees(me, talk.topic, m.pos))
+    ]  # fmt: skip
 
 
 def _history(
@@ -78,7 +83,10 @@ def _get(world: World, me: str, conversation: str) -> Map:
         "at": _at(world, me, talk),
         "participant_count": len(roster),
         "participants": [],
+        **told(world, me, talk, world.now),
     }
+    if draft := marks_of(me, talk, world.now).draft:
+        out["draft"] = draft
     if len(roster) <= world.rules.signals_up_to:
         out["participants"] = [_participant(world, me, talk, one) for one in roster]
     return out
@@ -98,11 +106,25 @@ def _participant(world: World, me: str, talk: Talk, other: str) -> Map:
 def _list(world: World, me: str, limit: int = 50, filter: str = "all") -> Map:  # noqa: A002
     talks = world.visible_talks(me)[::-1]  # of those active at one time, the newest first
     talks.sort(key=lambda talk: _active(world, me, talk), reverse=True)
-    whole = [_get(world, me, talk.id) for talk in talks if filter != "requests"]
-    if filter == "unread":
-        whole = [one for one in whole if one["unread"]]
+    whole = [
+        one for talk in talks
+        if shows(world, me, talk, filter, (one := _get(world, me, talk.id))["unread"])
+    ]  # fmt: skip
     page = whole[: min(limit, PAGE)]
     return {"conversations": page, "more": len(page) < len(whole), "at": _at(world, me)}
+
+
+def _search(world: World, me: str, query: str, conversation: str, limit: int = 50) -> Map:
+    """In one conversation, whose order is that of its numbers."""
+    talk = _place(world, me, conversation)
+    then = world.as_of(me, talk, world.now)
+    seen = [world.message_map(m, then) for m in _visible(world, me, talk)]
+    found = [
+        m for m in seen
+        if "deleted_at" not in m
+        and all(w in f"{m.get('subject', '')}\n{m['body']}".lower() for w in query.lower().split())
+    ]  # fmt: skip
+    return {"messages": found[::-1][:limit], "at": _at(world, me, talk)}
 
 
 def _active(world: World, me: str, talk: Talk) -> int:
@@ -165,6 +187,7 @@ _READS: dict[str, Any] = {
     "conversation.history": _history,
     "conversation.get": _get,
     "conversation.list": _list,
+    "message.search": _search,
     "connection.list": _connections,
     "block.list": _blocks,
     "invitation.list": _invitations,

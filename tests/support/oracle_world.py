@@ -156,6 +156,17 @@ class Message:
         return self.versions[-1]
 
 
+class Marks(NamedTuple):
+    """What a member has marked for themselves in a conversation, and drafted."""
+
+    muted: bool = False
+    starred: bool = False
+    unread: bool = False
+    archived: int = -1
+    cleared: int = -1
+    draft: str = ""
+
+
 @dataclass
 class Talk:
     """A conversation. `rosters`, `titles` and `active` say since which moment they hold."""
@@ -170,6 +181,7 @@ class Talk:
     messages: list[Message] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
     shown: dict[str, int] = field(default_factory=dict)
+    own: dict[str, list[tuple[int, Marks]]] = field(default_factory=dict)
 
     @property
     def topic(self) -> str:

@@ -35,10 +35,15 @@ SENT: Final = {
 PARTICIPANT: Final = {
     "member": str, "name": str, "role": {"participant", "manager", "viewer"}, "shown?": int,
 }  # fmt: skip
+MARKS: Final = {
+    "muted": bool, "starred": bool, "archived": bool, "unread_mark": bool, "reported": bool,
+    "archived_seq?": int, "cleared_seq?": int,
+}  # fmt: skip
 CONVERSATION: Final = {
     "id": str, "kind": {"one_to_one", "several", "group"}, "title": str,
     "participants": [PARTICIPANT], "participant_count": int, "seq": int, "read": int,
     "unread": int, "state": {"open", "request", "closed"}, "at": dict,
+    "draft?": str, **MARKS,
 }  # fmt: skip
 CONNECTED: Final = {
     "session": str, "member": str, "epoch": str, "topics": dict, "reset": [str], "ping_s": {25},
@@ -71,6 +76,8 @@ EVENTS: Final[dict[str, Shape]] = {
     "credits.changed": {"balance": int},
     "position.passed": {},
     "read.moved": {"conversation": str, "read": int},
+    "conversation.changed": {"conversation": str, **MARKS},
+    "draft.changed": {"conversation": str, "body": str},
 }  # fmt: skip
 SIGNALS: Final[dict[str, Shape]] = {
     "receipt.read": {"conversation": str, "member": str, "seq": int, "seen_at": int},

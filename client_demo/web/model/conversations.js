@@ -1,5 +1,8 @@
 /** The conversations that are known, in order of activity, and what each is called. */
 
+import { belongs } from "./own.js";
+
+/** @typedef {import("./own.js").List} List */
 /** @typedef {import("../protocol/types.js").Conversation} Conversation */
 /** @typedef {import("../protocol/types.js").Message} Message */
 /** @typedef {import("./people.js").People} People */
@@ -82,10 +85,11 @@ export class Conversations {
     this.change(id, { read, unread: Math.min(held.unread, Math.max(0, held.seq - read)) });
   }
 
-  /** @returns {Conversation[]} The latest active first. */
-  ordered() {
+  /** @param {List} list @returns {Conversation[]} The latest active first. */
+  ordered(list = "all") {
     const at = (/** @type {Conversation} */ { id }) => this.active.get(id) ?? 0;
-    return [...this.known.values()].sort((a, b) => at(b) - at(a));
+    const shown = [...this.known.values()].filter((one) => belongs(one, list));
+    return shown.sort((a, b) => at(b) - at(a));
   }
 
   /** The one-to-one with a member, if it is known. @param {string} member */
@@ -97,7 +101,8 @@ export class Conversations {
   }
 
   get unread() {
-    return [...this.known.values()].reduce((sum, { unread }) => sum + unread, 0);
+    const told = [...this.known.values()].filter((one) => belongs(one, "all") && !one.muted);
+    return told.reduce((sum, { unread, unread_mark: mark }) => sum + (unread || Number(mark ?? 0)), 0);
   }
 }
 

@@ -4,6 +4,8 @@
  * Events carry results, so each of them may be applied twice, or onto newer state.
  */
 
+import { takeDraft, takeMarks } from "./own.js";
+
 /** @typedef {import("../protocol/types.js").Event} Event */
 /** @typedef {import("../protocol/types.js").Fields} Fields */
 /** @typedef {import("../protocol/types.js").Message} Message */
@@ -24,6 +26,8 @@ export function applyEvent(state, { event, data }, again = false) {
 export function applyMessage(state, message) {
   const { conversation, sender, deleted_at: deleted } = message;
   if (state.conversations.get(conversation) === undefined) state.wanted.add(conversation);
+  const { cleared_seq: cleared = -1 } = state.conversations.get(conversation) ?? {};
+  if (message.seq <= cleared) return; // gone for oneself, whatever becomes of it
   state.conversations.hold(message, sender !== state.me && !deleted);
   const timeline = state.timelines.get(conversation);
   const inside = timeline?.first === undefined || message.seq >= timeline.first.seq;
@@ -44,6 +48,8 @@ const HANDLERS = {
     return ["timeline"];
   },
 
+  "conversation.changed": takeMarks,
+  "draft.changed": takeDraft,
   "conversation.joined": wantConversation,
   "conversation.left": (state, { conversation }, again) => {
     state.conversations.change(conversation, { state: "closed" });

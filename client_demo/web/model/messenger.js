@@ -10,6 +10,7 @@ import { patiently } from "../net/patience.js";
 import { wordsFor } from "../protocol/errors.js";
 import { applyEvent, applyMessage } from "./events.js";
 import { Outbox } from "./outbox.js";
+import { Drafts } from "./own.js";
 import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
@@ -88,6 +89,15 @@ export class Messenger {
       clock,
     });
     this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
+    this.drafts = new Drafts(
+      clock,
+      (conversation) => this.state.conversations.get(conversation)?.draft ?? "",
+      (conversation, body) => {
+        this.state.conversations.change(conversation, { draft: body });
+        changes.changed("list");
+        void this.quietly("draft.set", { conversation, body });
+      },
+    );
     this.typing = new TypingSender(clock, (cmd, conversation) => {
       if (this.state.settings.receipts) void this.quietly(cmd, { conversation });
     });
@@ -117,6 +127,11 @@ export class Messenger {
     return sender === this.state.me && !deleted && age < EDIT_WINDOW_MS;
   }
 
+  /** @param {string} conversation */
+  isMuted(conversation) {
+    return Boolean(this.state.conversations.get(conversation)?.muted);
+  }
+
   // What views ask for
 
   /** @param {string} id */
@@ -128,6 +143,8 @@ export class Messenger {
     this.marker.atEnd = false; // the view says when it is
     this.changes.changed("open", "list", "timeline");
     if (this.state.link.phase === "live") await this.reader.opened(id);
+    const mark = this.state.conversations.get(id);
+    if (mark?.unread_mark && this.state.openId === id) this.read(id, mark.read);
   }
 
   /** Open the one-to-one with a member, or an empty page for the first message to them.
@@ -168,6 +185,7 @@ export class Messenger {
   send(body) {
     if (this.target === null) return;
     this.typing.sent();
+    if (this.state.openId !== null) this.drafts.sent(this.state.openId);
     if (!this.outbox.add(this.target, body)) this.ports.problem("Too many messages are waiting.");
   }
 
@@ -199,6 +217,39 @@ export class Messenger {
   /** @param {string} conversation */
   async leave(conversation) {
     await this.attempt("conversation.leave", { conversation });
+  }
+
+  /** Change marks of one's own: muted, starred, archived, unread, reported.
+   * @param {string} conversation @param {Record<string, boolean>} marks */
+  async mark(conversation, marks) {
+    await this.attempt("conversation.set", { conversation, ...marks }); // its event shows it
+  }
+
+  /** Delete a conversation for oneself. @param {string} conversation */
+  async clear(conversation) {
+    await this.attempt("conversation.clear", { conversation });
+  }
+
+  /** @param {string} conversation @param {string} reason @param {string} text */
+  async report(conversation, reason, text) {
+    const client_id = this.ports.newId();
+    return this.attempt("report.send", { conversation, reason, text, client_id });
+  }
+
+  /**
+   * Messages with these words, the newest first; a page may have few and still not be the last.
+   * @param {string} query
+   * @param {string} [before] What an earlier page gave as `next`.
+   * @returns {Promise<{messages: Message[], next?: string} | null>}
+   */
+  async search(query, before) {
+    const params = { query, limit: 40, ...(before && { before }) };
+    const page = /** @type {any} */ (await this.attempt("message.search", params));
+    if (page === null) return null;
+    const unknown = new Set(page.messages.map((/** @type {Message} */ one) => one.conversation));
+    for (const id of this.state.conversations.known.keys()) unknown.delete(id);
+    await Promise.all([...unknown].map((id) => this.reader.conversation(id)));
+    return page;
   }
 
   /** Answer a request to connect. @param {string} invitation @param {boolean} accept */
@@ -256,7 +307,8 @@ export class Messenger {
     if (event.event === "message.created") {
       const { sender, client_id: clientId } = event.data;
       if (sender === this.state.me && clientId) this.outbox.remove(clientId);
-      else if (sender !== this.state.me) this.ports.arrived(/** @type {Message} */ (event.data));
+      else if (sender !== this.state.me && !this.isMuted(event.data.conversation))
+        this.ports.arrived(/** @type {Message} */ (event.data));
     }
     applyEvent(this.state, event);
     if (this.state.wanted.size > 0) void this.reader.wanted();

@@ -102,6 +102,17 @@ export class Reader {
     });
   }
 
+  /** What a list other than the inbox shows, as far as one page goes. @param {string} filter */
+  list(filter) {
+    return this.once(`list:${filter}`, async () => {
+      const { conversations } = await this.ask("conversation.list", { limit: WHOLE_PAGE, filter });
+      this.learn(conversations);
+      for (const one of conversations) this.state.conversations.put(one, 0);
+      this.state.changes.changed("list");
+      for (const { at } of conversations) this.replay(at);
+    });
+  }
+
   /** Conversations that events named. */
   async wanted() {
     const { wanted } = this.state;
@@ -152,7 +163,10 @@ export class Reader {
 
   /** @param {Conversation[]} conversations */
   learn(conversations) {
-    for (const { participants } of conversations) this.state.people.learn(participants);
+    for (const { id, participants, cleared_seq: cleared = -1 } of conversations) {
+      this.state.people.learn(participants);
+      this.state.timelines.get(id)?.forget(cleared);
+    }
   }
 
   /** @param {At} at */

@@ -69,6 +69,13 @@ export class Timeline {
     this.put({ ...held, rev, reactions: withReactions(reactions, member, emojis) });
   }
 
+  /** Everything up to a number is gone for this reader. @param {number} seq */
+  forget(seq) {
+    if (seq < 0) return;
+    this.messages = this.messages.filter((message) => message.seq > seq);
+    if (this.messages.length === 0) this.more = false;
+  }
+
   /** Drop the oldest beyond the bound. */
   trim() {
     const extra = this.messages.length - KEPT;

@@ -49,6 +49,13 @@
  * @property {number} read
  * @property {number} unread
  * @property {"open" | "request" | "closed"} state
+ * @property {boolean} [muted]
+ * @property {boolean} [starred]
+ * @property {boolean} [unread_mark] Marked unread by hand.
+ * @property {boolean} [reported]
+ * @property {number} [archived_seq] Archived while this is the last message.
+ * @property {number} [cleared_seq] Messages up to here are gone for oneself.
+ * @property {string} [draft]
  * @property {At} [at]
  *
  * @typedef {object} Invitation

@@ -8,6 +8,7 @@ import { icon } from "./icons.js";
 
 const MOST_CHARACTERS = 8_000; // the rulebook's default, until the server has said its own
 const DRAFTS_KEPT = 50;
+const NEW = "to:";
 
 /** @param {Messenger} messenger */
 export function composer(messenger) {
@@ -46,16 +47,21 @@ export function composer(messenger) {
   let edited = null;
   /** @type {string | null} */
   let target = null;
-  /** @type {Map<string, string>} What was begun elsewhere, by conversation. */
+  /** @type {Map<string, string>} What was begun where there is no conversation yet. */
   const drafts = new Map();
 
   field.addEventListener("input", () => {
     grow();
     if (edited !== null) return;
+    const { openId } = messenger.state;
+    if (openId !== null) messenger.drafts.typed(openId, field.value);
     if (field.value.trim() === "") messenger.typing.stop();
     else messenger.typed();
   });
-  field.addEventListener("blur", () => messenger.typing.stop());
+  field.addEventListener("blur", () => {
+    messenger.typing.stop();
+    messenger.drafts.flush();
+  });
   field.addEventListener("keydown", keyed);
   stopEditing.addEventListener("click", () => cancelEditing());
 
@@ -134,16 +140,31 @@ export function composer(messenger) {
     target = messenger.target;
     edited = null;
     editing.hidden = true;
-    setText(drafts.get(target ?? "") ?? "");
+    const held = state.conversations.get(state.openId)?.draft;
+    setText(drafts.get(target ?? "") ?? held ?? "");
+  }
+
+  /** A draft has changed, perhaps on another device: nothing that is being written is lost. */
+  function drawDraft() {
+    const { openId, conversations } = messenger.state;
+    if (openId === null || openId !== target || edited !== null || focused()) return;
+    setText(conversations.get(openId)?.draft ?? "");
+  }
+
+  function focused() {
+    return document.activeElement === field && field.value !== "";
   }
 
   /** @param {string} of */
   function keepDraft(of) {
+    messenger.drafts.flush();
+    if (!of.startsWith(NEW)) return;
     drafts.delete(of);
     if (edited === null && field.value !== "") drafts.set(of, field.value);
     for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
   }
 
   changes.on(["open", "list"], draw);
+  changes.on(["drafts"], drawDraft);
   return { element, edit, draw, focus: () => field.focus() };
 }

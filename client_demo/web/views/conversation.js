@@ -7,6 +7,7 @@ import { confirmDialog } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { openDetails } from "./details.js";
 import { icon } from "./icons.js";
+import { openOwn } from "./own.js";
 import { timelineView } from "./timeline.js";
 import { typingInWords } from "./words.js";
 
@@ -51,6 +52,11 @@ export function conversationView(messenger, { now, back }) {
     { type: "button", class: "icon-button", "aria-label": "People in this conversation" },
     icon("people"),
   );
+  const own = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "This conversation, for you" },
+    icon("more"),
+  );
   const typing = h("p", { class: "typing-line" });
   const head = h(
     "header",
@@ -59,6 +65,7 @@ export function conversationView(messenger, { now, back }) {
     picture,
     h("div", { class: "head-text" }, title, subtitle),
     details,
+    own,
   );
   const open = h(
     "section",
@@ -76,6 +83,7 @@ export function conversationView(messenger, { now, back }) {
   );
   const element = h("main", { class: "pane" }, open, nothing);
   details.addEventListener("click", () => openDetails(messenger));
+  own.addEventListener("click", () => openOwn(messenger, back));
 
   function draw() {
     const { target } = messenger;
@@ -99,6 +107,7 @@ export function conversationView(messenger, { now, back }) {
         : (profiles[0]?.headline ?? ""),
     );
     details.hidden = !several;
+    own.hidden = held === undefined;
   }
 
   function drawTyping() {

@@ -3,10 +3,13 @@
 import { others, titleOf } from "../model/conversations.js";
 import { avatars } from "./avatar.js";
 import { fill, h, hidden, keep } from "./dom.js";
+import { icon } from "./icons.js";
 import { shortTime, typingInWords } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 /** @typedef {import("../protocol/types.js").Conversation} Conversation */
+
+const NONE = "No conversations yet. Start one with somebody you are connected to.";
 
 /**
  * @param {Messenger} messenger
@@ -22,37 +25,39 @@ export function conversationList(messenger, { now, open }) {
     { type: "button", class: "plain more", hidden: true },
     "Show older conversations",
   );
-  const empty = h(
-    "p",
-    { class: "empty", hidden: true },
-    "No conversations yet. Start one with somebody you are connected to.",
-  );
+  const empty = h("p", { class: "empty", hidden: true });
   const element = h("nav", { class: "list", "aria-label": "Conversations" }, list, empty, more);
+  /** @type {import("../model/own.js").List} */
+  let which = "all";
   more.addEventListener("click", () => void reader.moreConversations());
   list.addEventListener("keydown", (event) => moveFocus(list, event));
 
   function draw() {
-    const rows = state.conversations.ordered().map((conversation) => rowOf(conversation));
+    const rows = state.conversations.ordered(which).map((conversation) => rowOf(conversation));
     keep(list, rows, () => h("li", {}), show);
-    more.hidden = state.conversations.next === null;
+    more.hidden = which !== "all" || state.conversations.next === null;
     empty.hidden = !state.ready || rows.length > 0;
+    fill(empty, which === "all" ? NONE : "Nothing here.");
   }
 
   /** @param {Conversation} conversation */
   function rowOf(conversation) {
-    const { id, unread, last } = conversation;
+    const { id, unread, last, draft, muted, starred, unread_mark: mark } = conversation;
     const { me, people, typing } = state;
     const typers = typing.who(id).map((member) => people.firstName(member));
     const row = {
       conversation,
       title: titleOf(conversation, me, people),
+      draft: Boolean(draft) && state.openId !== id && typers.length === 0,
       preview: typers.length > 0 ? `${typingInWords(typers)}…` : previewOf(conversation),
       typing: typers.length > 0,
       time: last ? shortTime(last.sent_at, now()) : "",
       open: state.openId === id,
     };
     const pictures = others(conversation, me).map(({ member }) => people.get(member).avatar);
-    const shown = [row.title, row.preview, row.typing, row.time, row.open, unread, pictures];
+    if (row.draft) row.preview = `Draft: ${draft}`;
+    const marks = [unread, muted, starred, mark, row.draft];
+    const shown = [row.title, row.preview, row.typing, row.time, row.open, marks, pictures];
     return { ...row, key: id, signature: JSON.stringify(shown) };
   }
 
@@ -66,22 +71,33 @@ export function conversationList(messenger, { now, open }) {
   }
 
   /** @param {HTMLElement} item @param {ReturnType<typeof rowOf>} row */
-  function show(item, { conversation, title, preview, typing, time, open: isOpen }) {
-    const { id, unread } = conversation;
+  function show(item, { conversation, title, preview, typing, draft, time, open: isOpen }) {
+    const { id, unread, muted, starred, unread_mark: mark } = conversation;
     const profiles = others(conversation, state.me).map(({ member }) => state.people.get(member));
     const hadFocus = item.contains(document.activeElement);
     const button = h(
       "button",
       {
         type: "button",
-        class: `conversation-row${unread > 0 ? " unread" : ""}`,
+        class: `conversation-row${unread > 0 || mark ? " unread" : ""}${muted ? " muted" : ""}`,
         "aria-current": isOpen ? "true" : null,
         on: { click: () => open(id) },
       },
       avatars(profiles),
-      h("span", { class: "row-title" }, title),
+      h(
+        "span",
+        { class: "row-title" },
+        starred && h("span", { class: "star", title: "Starred" }, "★ ", hidden("Starred: ")),
+        muted && h("span", { class: "sign", title: "Muted" }, icon("muted"), hidden("Muted: ")),
+        title,
+      ),
       h("span", { class: "row-time" }, time),
-      h("span", { class: `row-preview${typing ? " typing" : ""}` }, preview),
+      h(
+        "span",
+        { class: `row-preview${typing ? " typing" : ""}${draft ? " draft" : ""}` },
+        preview,
+      ),
+      unread === 0 && mark && h("span", { class: "badge mark" }, hidden("Marked unread")),
       unread > 0 &&
         h(
           "span",
@@ -94,8 +110,15 @@ export function conversationList(messenger, { now, open }) {
     if (hadFocus) button.focus();
   }
 
+  /** @param {import("../model/own.js").List} list */
+  function choose(list) {
+    which = list;
+    draw();
+    if (list !== "all") void reader.list(list);
+  }
+
   changes.on(["list", "connections", "typing"], draw);
-  return { element, draw };
+  return { element, draw, choose };
 }
 
 /** Up and down move between conversations. @param {HTMLElement} list @param {KeyboardEvent} event */

@@ -5,6 +5,7 @@ import { avatar } from "./avatar.js";
 import { banner } from "./banner.js";
 import { conversationView } from "./conversation.js";
 import { fill, h } from "./dom.js";
+import { finder } from "./finder.js";
 import { icon } from "./icons.js";
 import { conversationList } from "./list.js";
 import { openNewConversation } from "./new_conversation.js";
@@ -29,6 +30,12 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
   const list = conversationList(messenger, {
     now: clock.now,
     open: (id) => go({ conversation: id }),
+  });
+  const find = finder(messenger, {
+    now: clock.now,
+    open: (id) => go({ conversation: id }),
+    choose: list.choose,
+    searching: (on) => (list.element.hidden = on),
   });
   const conversation = conversationView(messenger, { now: clock.now, back: () => go(null) });
   const create = () =>
@@ -62,7 +69,9 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
       ),
     ),
     requests(messenger),
+    find.form,
     list.element,
+    find.results,
     self,
   );
   const element = h("div", { class: "shell" }, top.element, side, conversation.element, ...notes);
@@ -123,6 +132,10 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
   changes.on(["open", "list"], drawTitle);
   changes.on(["list", "settings"], drawSelf);
 
+  const leave = () => {
+    messenger.typing.stop();
+    messenger.drafts.flush();
+  };
   const attend = () => messenger.attend({ visible: document.visibilityState === "visible" });
   document.addEventListener(
     "visibilitychange",
@@ -134,7 +147,7 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
   );
   window.addEventListener("online", () => messenger.link.nudge(), { signal: ended });
   window.addEventListener("hashchange", () => void follow(), { signal: ended });
-  window.addEventListener("pagehide", () => messenger.typing.stop(), { signal: ended });
+  window.addEventListener("pagehide", leave, { signal: ended });
 
   drawAll();
   attend();

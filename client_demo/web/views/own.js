@@ -1,0 +1,113 @@
+/** What one may do with a conversation for oneself alone, and reporting it. */
+
+import { isArchived } from "../model/own.js";
+import { confirmDialog, openDialog } from "./dialog.js";
+import { h } from "./dom.js";
+
+/** @typedef {import("../model/messenger.js").Messenger} Messenger */
+
+const REASONS = {
+  spam: "It is spam",
+  fraud: "It is fraud",
+  harassment: "It is harassment",
+  threat: "It is a threat",
+  impersonation: "They pretend to be somebody else",
+  other: "Something else",
+};
+
+/** @param {Messenger} messenger @param {() => void} back To the list: it is done with. */
+export function openOwn(messenger, back) {
+  const { openId: id, conversations } = messenger.state;
+  const held = conversations.get(id);
+  if (id === null || held === undefined) return;
+  const mark = (/** @type {Record<string, boolean>} */ marks) => void messenger.mark(id, marks);
+  const archived = isArchived(held);
+  /** @type {[string, () => void][]} */
+  const actions = [
+    [held.starred ? "Remove star" : "Star", () => mark({ starred: !held.starred })],
+    [held.muted ? "Unmute" : "Mute", () => mark({ muted: !held.muted })],
+    [
+      "Mark as unread",
+      () => {
+        back();
+        mark({ unread: true });
+      },
+    ],
+    [
+      archived ? "Move to inbox" : "Archive",
+      () => {
+        if (!archived) back();
+        mark({ archived: !archived });
+      },
+    ],
+    held.reported
+      ? ["Take back into inbox", () => mark({ reported: false })]
+      : ["Report", () => openReport(messenger, id, back)],
+  ];
+  const remove = h("button", { type: "button", class: "danger" }, "Delete for me");
+  const buttons = actions.map(([words, run]) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "plain",
+        on: {
+          click: () => {
+            dialog.close();
+            run();
+          },
+        },
+      },
+      words,
+    ),
+  );
+  const dialog = openDialog(
+    "This conversation",
+    h("p", { class: "fine" }, "All this is for you alone: nobody else is told."),
+    h("div", { class: "own-actions" }, ...buttons, remove),
+  );
+  remove.addEventListener("click", () => {
+    dialog.close();
+    confirmDialog(
+      "Delete this conversation?",
+      "Its messages are gone for you, for good. The others keep theirs, and a new message brings it back.",
+      "Delete",
+      () => {
+        back();
+        void messenger.clear(id);
+      },
+    );
+  });
+}
+
+/** @param {Messenger} messenger @param {string} id @param {() => void} back */
+function openReport(messenger, id, back) {
+  const reason = h(
+    "select",
+    { id: "reason" },
+    ...Object.entries(REASONS).map(([value, words]) => h("option", { value }, words)),
+  );
+  const words = h("textarea", { id: "report-text", rows: 3, maxlength: 2000 });
+  const send = h("button", { type: "submit", class: "danger" }, "Report");
+  const form = h(
+    "form",
+    { class: "report" },
+    h("label", { for: "reason" }, "What is wrong?"),
+    reason,
+    h("label", { for: "report-text" }, "In your words (optional)"),
+    words,
+    h(
+      "p",
+      { class: "fine" },
+      "Whoever runs this sees the latest messages and that you reported them. Nobody here is told.",
+    ),
+    h("div", { class: "dialog-actions" }, send),
+  );
+  const dialog = openDialog("Report this conversation", form);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    dialog.close();
+    back();
+    void messenger.report(id, reason.value, words.value.trim());
+  });
+}
