@@ -244,7 +244,7 @@ def ranges(where: Place) -> list[tuple[int, int]]:
     """The sequence numbers a reader may see: (after, until] in order, overlapping ones joined."""
     stays = [(a, u if u >= 0 else where.row.seq) for a, u in where.view.seq_ranges]
     out: list[tuple[int, int]] = []
-    for after, until in sorted(stays):
+    for after, until in sorted((a, u) for a, u in stays if a < u):
         if out and after <= out[-1][1]:
             out[-1] = (out[-1][0], max(out[-1][1], until))
         else:
