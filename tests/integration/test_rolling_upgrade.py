@@ -20,9 +20,8 @@ from tests.support import houses
 from tests.support.careful_peer import CarefulPeer, HttpPeer
 from tests.support.running import Process
 
-PRESENT = version()
+PRESENT = version()  # reads files, which nothing may inside a loop
 ROOT = Path(__file__).resolve().parents[2]
-PRESENT = schema.version()  # reads files, which nothing may inside a loop
 MIGRATION = '''"""The next one."""
 
 import sqlalchemy as sa
