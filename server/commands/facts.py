@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from server.domain.rights import Audit, Departed, Erasure, Expiry, Hold, LastSeen
 from server.domain.rows import (
     Creation,
     DeviceToken,
@@ -103,8 +104,27 @@ class FenceHead(Row, frozen=True):
     seq: int
 
 
+class Held(Row, frozen=True):
+    """Index: whether a hold covers a "conversation" or a "member" (see `commands.holds`), or
+    "anything" that a member had a part in."""
+
+    identity = ("what", "key")
+    what: str
+    key: int
+    held: bool
+
+
+class Passed(Row, frozen=True):
+    """Index: the last fence that every node has applied, under identity 0."""
+
+    identity = ("zero",)
+    zero: int
+    seq: int
+
+
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
-            LiveSession, Sessions, Tokens)  # fmt: skip
+            LiveSession, Sessions, Tokens, Audit, Departed, Erasure, Expiry, Hold, Held, LastSeen,
+            Passed)  # fmt: skip
 
 
 class Missing(Exception):
@@ -167,6 +187,8 @@ class World:
         elif kind is LiveSession:
             assert isinstance(row, LiveSession)
             self._opened(row)
+        elif kind is Hold:
+            self.known.pop(Held, None)
 
     def _joined_or_left(self, row: Participant) -> None:
         roster = self.of(Roster).get(row.conversation)

@@ -45,7 +45,8 @@ def events(
 def _ended(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     """Whose access ends: said by the entry itself, whatever its event tells of it."""
     changes: Any = entry.data.get("changes", ())
-    return tuple(views.member_id(key, snapshot) for key, change, _ in changes if change != "added")
+    gone = (snapshot.find(Member, key) for key, change, _ in changes if change != "added")
+    return tuple(row.id for row in gone if row is not None)
 
 
 def _read_all(entries: Sequence[Entry], snapshot: Snapshot) -> None:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from server.commands import access, results
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
+from server.commands.departed import fresh
 from server.commands.facts import Devices, FenceHead, Handle, Memberships, Named, Roster, Tokens
 from server.commands.members import Settings, apply_settings
 from server.commands.places import place
@@ -22,6 +23,7 @@ from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import relations
 from server.domain.ids import member_topic
+from server.domain.rights import ERASED
 from server.domain.rows import Member, Pair, Refusal, Topic
 from server.errors import Invalid, Refused
 
@@ -84,9 +86,12 @@ def _succession(member: str, work: Work) -> tuple[int, int]:
         work.put(replace(log, floor=log.head))
         work.put(replace(gone, id=f"deleted.{work.ids.message(gone.key)}", topic=0))
         return gone.topic, gone.refused_until_us
-    topic = Topic(work.new_key(), member_topic(member))
+    if member == ERASED:
+        raise Invalid(f"id: {ERASED} is what every erased member is shown by.", field="id")
+    head, refused = fresh(member, work)
+    topic = Topic(work.new_key(), member_topic(member), head, head)
     work.put(topic)
-    return topic.key, 0
+    return topic.key, refused
 
 
 def _known(member: str, field: str, work: Work) -> Member:

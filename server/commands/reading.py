@@ -90,8 +90,7 @@ def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> 
         for part in everybody:
             member = snapshot.find(Member, part.member)
             assert member is not None
-            entry: Map = {"member": member.id, "name": member.name,
-                          "role": part.role or "participant"}  # fmt: skip
+            entry: Map = {**views.shown(member), "role": part.role or "participant"}
             if _shown(me, member, part, where, snapshot):
                 entry["shown"] = part.shown
             out["participants"].append(entry)

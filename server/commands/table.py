@@ -9,10 +9,15 @@ from typing import Any
 
 from server.commands import (
     access,
+    audit,
     connections,
+    erasing,
+    exporting,
+    holds,
     members,
     messages,
     operator,
+    purging,
     reading,
     rosters,
     signals,
@@ -27,9 +32,17 @@ MEMBER: dict[str, Command] = {
     command.name: command
     for noun in (members, connections, messages, signals, rosters, reading)
     for command in noun.COMMANDS
+} | {command.name: command for command in exporting.OWN}
+OPERATOR: dict[str, Command] = {
+    command.name: command
+    for noun in (operator, erasing, exporting, holds, audit)
+    for command in noun.COMMANDS
 }
-OPERATOR: dict[str, Command] = {command.name: command for command in operator.COMMANDS}
-_INTERNAL: dict[str, Command] = {command.name: command for command in operator.INTERNAL}
+_INTERNAL: dict[str, Command] = {
+    command.name: command
+    for noun in (operator, erasing, purging, audit)
+    for command in noun.INTERNAL
+}
 
 
 def of(caller: Caller) -> dict[str, Command]:
@@ -39,13 +52,14 @@ def of(caller: Caller) -> dict[str, Command]:
 
 def decide(call: Call, work: Work) -> dict[str, Any]:
     """Decide one writing command on the facts. Raises `Missing`, or a `CommandError`."""
-    if call.caller.operator:
-        command = OPERATOR.get(call.cmd) or _INTERNAL[call.cmd]
-        return command.run(None, call.params, work)
-    command = MEMBER[call.cmd]
-    me = access.member(call.caller, work)
-    work.want((Topic, me.topic))  # what the caller is and may do holds until the commit
-    return command.run(me, call.params, work)
+    command = of(call.caller).get(call.cmd) or _INTERNAL[call.cmd]
+    me = None
+    if not call.caller.operator:
+        me = access.member(call.caller, work)
+        work.want((Topic, me.topic))  # what the caller is and may do holds until the commit
+    result = command.run(me, call.params, work)
+    audit.note(call.cmd, call.params, work)
+    return result
 
 
 def answer(call: Call, snapshot: Snapshot) -> dict[str, Any]:

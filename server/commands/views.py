@@ -11,6 +11,7 @@ from typing import Any
 
 from server.commands.facts import Reactions
 from server.commands.work import Facts
+from server.domain.rights import ERASED
 from server.domain.rows import Conversation, Invitation, Member, Message, Reaction
 
 Map = dict[str, Any]
@@ -20,12 +21,21 @@ SETTINGS = ("receipts", "active_status", "inmail", "sponsored", "open_profile")
 def member_id(key: int, facts: Facts) -> str:
     """A member's wire id by key."""
     row = facts.find(Member, key)
-    return row.id if row is not None else ""
+    return shown(row)["member"] if row is not None else ""
+
+
+def shown(row: Member) -> Map:
+    """Who somebody is to others: {member, name}; an erased one is nobody in particular."""
+    if row.erased_ms:
+        return {"member": ERASED, "name": ""}
+    return {"member": row.id, "name": row.name}
 
 
 def profile(row: Member) -> Map:
     """A member as lists show them: {member, name, headline, avatar}."""
-    return {"member": row.id, "name": row.name, "headline": row.headline, "avatar": row.avatar}
+    if row.erased_ms:
+        return {**shown(row), "headline": "", "avatar": ""}
+    return {**shown(row), "headline": row.headline, "avatar": row.avatar}
 
 
 def settings(row: Member) -> Map:
@@ -127,7 +137,5 @@ def roster_change(
         for key, change, role in changes:
             row = facts.find(Member, key)
             if row is not None:
-                out["changes"].append(
-                    {"member": row.id, "name": row.name, "change": change, "role": role}
-                )
+                out["changes"].append({**shown(row), "change": change, "role": role})
     return out

@@ -11,9 +11,11 @@ from server.commands.facts import (
     Devices,
     FenceHead,
     Handle,
+    Held,
     Ident,
     Memberships,
     Named,
+    Passed,
     Reactions,
     Roster,
     Sessions,
@@ -30,7 +32,7 @@ from server.domain.rows import (
     Row,
     Topic,
 )
-from server.store import tables
+from server.store import rights, tables
 from server.store.rows import among, by_identity, fetch
 
 
@@ -163,4 +165,6 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     FenceHead: _fence_head,
     Sessions: _sessions,
     Tokens: _tokens,
+    Held: rights.learn_held,
+    Passed: rights.learn_passed,
 }

@@ -27,6 +27,7 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import facts
+from server.store.rights import SqlRights
 from server.store.rows import among, build, by_identity, columns, fetch, padded
 from server.store.tables import (
     conversation,
@@ -79,6 +80,11 @@ class SqlSnapshot:
         if ident not in known:
             self.want((kind, ident))
         return known[ident]
+
+    @property
+    def rights(self) -> SqlRights:
+        """What only members' rights ask."""
+        return SqlRights(self._connection)
 
     def heads(self, topics: Sequence[int]) -> dict[str, int]:
         """The heads of these topics, by name."""

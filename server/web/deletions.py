@@ -1,26 +1,34 @@
-"""The job behind `member.delete`: ends what a deleted member still has, in small steps.
+"""The jobs behind `member.delete` and `member.erase`: what is left to end and to remove, in steps.
 
-What the deletion decides has committed with it; these steps are idempotent, go through the same
-group commit behind live sends, and go on at the next start if the server stops between them.
+What was decided has committed with its command; these steps are idempotent, go through the same
+group commit behind live sends, and go on at the next start if the server stops between them. Where
+several nodes run, each may do them: a step that another has done changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from typing import Any
 
+from server.commands import erasing
 from server.commands.operator import Part
-from server.commands.outcome import Call, Caller, Outcome
-from server.errors import Busy
+from server.commands.rights_port import Found
+from server.commands.snapshot import Snapshot
+from server.domain.rights import Erasure
 from server.store.port import Store
+from server.web.steps import OPERATOR, carried_out, submitted
 
 log = logging.getLogger("subrosa.web")
 STEP = 200
-_OPERATOR = Caller("")
+AGAIN_S = 1.0  # an erasure that waits for another node
+FAILED_S = 60.0
+WAKES = frozenset({"member.delete", "member.erase", "hold.delete"})
 
 
 class Deletions:
-    """One node's runner of the job."""
+    """One node's runner of the jobs."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -28,36 +36,73 @@ class Deletions:
         self._wanted.set()  # the last run may have stopped in the middle
 
     def wake(self) -> None:
-        """Somebody was deleted."""
+        """Somebody was deleted, or is not held any more."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Work until cancelled; a step that fails is tried again with the next deletion."""
+        """Work until cancelled; what fails is tried again after a while."""
+        wait_s: float | None = None
         while True:
-            await self._wanted.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wanted.wait()
             self._wanted.clear()
             try:
                 while await self._step():
                     pass
+                wait_s = AGAIN_S if await self.erase() else None
             except Exception:
-                log.exception("a deletion's job stopped; it goes on with the next one")
+                log.exception("a deletion's job stopped; it goes on in a minute")
+                wait_s = FAILED_S
 
     async def _step(self) -> bool:
         parts = await self._store.read(lambda snapshot: snapshot.leftovers(STEP))
-        done = [self._submit(*part) for part in parts]
+        steps = (Part(member=m, conversation=c, other=o) for m, c, o in parts)
+        done = [submitted(self._store, OPERATOR, "member.part", step) for step in steps]
         outcomes = await asyncio.gather(*done)
         return bool(parts) and all(outcome.error is None for outcome in outcomes)
 
-    def _submit(self, member: int, conversation: int, other: int) -> asyncio.Future[Outcome]:
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        params = Part(member=member, conversation=conversation, other=other)
+    async def erase(self) -> bool:
+        """Bring every erasure as far as it can go; answers whether one waits for another node."""
+        pending = await self._store.read(lambda snapshot: snapshot.rights.erasures(STEP))
+        waits = [await self._erase(erasure) for erasure in pending]
+        if pending:
+            await self._store.settle()
+        return any(waits)
 
-        def done(outcome: Outcome) -> None:
-            if not future.done():
-                future.set_result(outcome)
+    async def _erase(self, gone: Erasure) -> bool:
+        if not await self._store.read(lambda snapshot: snapshot.rights.is_parted(gone.member)):
+            return True
+        if not gone.hidden:
+            for what in erasing.BEFORE_HIDDEN:
+                await self._each(what, gone)
+        for what in erasing.STEPS:
+            if what == erasing.IDENTITY and await self._is_awaited(gone):
+                return True
+            if not await self._each(what, gone):
+                break  # held: it goes on when that is lifted
+        return False
 
-        try:
-            self._store.submit(Call(_OPERATOR, "member.part", params, done))
-        except Busy as error:
-            future.set_result(Outcome(error=error))
-        return future
+    async def _each(self, what: str, gone: Erasure) -> bool:
+        """One kind of step, page by page; False where a hold forbids it."""
+        found = Found([], None)
+        while True:
+            if what not in erasing.WHOLE:
+                found = await self._left(what, gone, found.after)
+                if not found.keys:
+                    return True
+            step = erasing.Step(member=gone.member, what=what, keys=list(found.keys))
+            if "held" in await carried_out(self._store, OPERATOR, "member.scrub", step):
+                return False
+            if found.after is None:
+                return True
+
+    async def _is_awaited(self, gone: Erasure) -> bool:
+        """Whether a node has still to read who it was that lost their access."""
+        return bool((await self._left("fences", gone, None)).keys)
+
+    async def _left(self, what: str, gone: Erasure, after: Any) -> Found:
+        def ask(snapshot: Snapshot) -> Found:
+            return snapshot.rights.left_of(what, gone, after, STEP)
+
+        return await self._store.read(ask)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from server.commands import table
+from server.commands import audit, table
 from server.commands.command import Command, Params
 from server.commands.members import Presence
 from server.commands.operator import Batch, Issue
@@ -25,7 +25,9 @@ from server.domain.rates import Bucket
 from server.errors import Busy, CommandError, Internal, Invalid, RateLimited
 from server.realtime.hub import Hub
 from server.store.port import Store
-from server.web.deletions import Deletions
+from server.web.deletions import WAKES, Deletions
+from server.web.retention import Retention
+from server.web.steps import carried_out
 from server.web.tokens import Tokens
 
 log = logging.getLogger("subrosa.web")
@@ -73,6 +75,7 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
         self.deletions = Deletions(store)
+        self.retention = Retention(store, policy)
         self.node = store.deployment.node
 
     def command(self, caller: Caller, name: str) -> Command:
@@ -125,6 +128,12 @@ class Dispatcher:
         call = Call(caller, command.name, params, done)
         finish = self._counted(command, done)
         try:
+            token = ""
+            if isinstance(params, Issue):
+                token = self.tokens.issue(params.member, params.ttl)
+            if command.name in audit.READS:  # noted for good before it is answered
+                noted = audit.Reading(cmd=command.name, params=params)
+                await carried_out(self.store, caller, "audit.read", noted)
             # Before the snapshot that decides who may know of it: never newer than the right.
             present = self._present(params) if isinstance(params, Presence) else {}
             answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
@@ -133,7 +142,7 @@ class Dispatcher:
                 for member in visible:
                     self._attend(answer["members"], member, present.get(member), elsewhere)
             elif isinstance(params, Issue):
-                answer["token"] = self.tokens.issue(params.member, params.ttl)
+                answer["token"] = token
             finish(Outcome(result=answer))
         except CommandError as error:
             finish(Outcome(error=error))
@@ -188,7 +197,7 @@ class Dispatcher:
         outcome = await asyncio.shield(future)
         if outcome.error is not None:
             raise outcome.error
-        if name == "member.delete":
+        if name in WAKES:
             self.deletions.wake()
         return outcome.result or {}
 
