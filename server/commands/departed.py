@@ -26,6 +26,6 @@ def fresh(member: str, work: Work) -> tuple[int, int]:
     work.want(mine, (Departed, LATEST))
     latest, before = work.find(Departed, LATEST), work.find(*mine)
     return (
-        latest.head if latest is not None else 0,
+        latest.head + 1 if latest is not None else 0,
         before.refused_until_us if before is not None else 0,
     )

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from server.commands import audit, departed, purging, results, views
 from server.commands.command import Command, Params
 from server.commands.facts import FenceHead, Handle, Named, Passed, Reactions
-from server.commands.holds import is_held
+from server.commands.holds import changes, is_held
 from server.commands.operator import OneMember, delete_member
 from server.commands.work import Work
 from server.domain import relations, rights
@@ -87,6 +87,8 @@ def scrub(operator: None, p: Step, work: Work) -> Map:
         return {}
     if is_held("anything" if p.what == IDENTITY else "member", row.key, work):
         return {"held": True}
+    if p.what == IDENTITY and p.keys != [changes(work)]:
+        return {"held": True}  # something was, when the steps before came to it
     STEPS[p.what](gone, row, p.keys, work)
     return {}
 
@@ -218,7 +220,8 @@ def _fences(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
 
 
 def _identity(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
-    """The last: id, name and the rest of the row, and the log's name."""
+    """The last, where no hold has changed since the first: `keys` is the count of such changes.
+    Id, name and the rest of the row go, and the log's name."""
     _own(gone, row, keys, work)
     work.drop(Erasure, member=[row.key])
     nobody = rights.nobody(row, f"{rights.ERASED}.{work.ids.message(row.key)}", work.now_ms)
@@ -251,7 +254,7 @@ STEPS: dict[str, Do] = {
     "fences": _fences,
     IDENTITY: _identity,
 }
-WHOLE = frozenset({"hide", "hidden", "own", IDENTITY})  # steps that are given no keys
+WHOLE = frozenset({"hide", "hidden", "own"})  # steps that are given no keys
 
 COMMANDS = (
     Command(

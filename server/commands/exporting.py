@@ -52,8 +52,9 @@ def _settings(me: Member, before: str | None, limit: int, snapshot: Snapshot) ->
 
 def _devices(me: Member, before: str | None, limit: int, snapshot: Snapshot) -> Part:
     """Those of tokens that have not ended; of the tokens nothing."""
-    found = snapshot.rights.devices_of(me.key)
-    return Part([{"device": device, "tokens_end": ends} for device, ends in found])
+    found = snapshot.rights.devices_of(me.key, before or "", limit + 1)
+    items: list[Map] = [{"device": name, "tokens_end": ends} for name, ends in found[:limit]]
+    return Part(items, found[limit - 1][0] if len(found) > limit else None)
 
 
 def _others(which: str) -> Section:

@@ -16,7 +16,7 @@ from server.commands.command import PAGE, Command, Id, MemberRef, Page, Params, 
 from server.commands.facts import Handle, Held
 from server.commands.snapshot import Snapshot
 from server.commands.views import member_id
-from server.commands.work import Work
+from server.commands.work import Facts, Work
 from server.domain.rights import HOLDS, Hold
 from server.domain.rows import Conversation, Member, Topic
 from server.errors import Invalid
@@ -60,12 +60,19 @@ def put(operator: None, p: Put, work: Work) -> Map:
         conversation = row.key
     hold = Hold(work.new_key(), member, conversation, p.reason, work.now_ms)
     work.put(hold)
-    _noted("hold.put", hold, work)
+    _changed("hold.put", hold, work)
     return {"hold": work.ids.hold(hold.key)}
 
 
-def _noted(cmd: str, hold: Hold, work: Work) -> None:
-    """The reason is the operator's own words, and is not noted."""
+def changes(facts: Facts) -> int:
+    """How often a hold has been put or lifted."""
+    row = facts.find(Topic, HOLDS)
+    return row.head if row is not None else 0
+
+
+def _changed(cmd: str, hold: Hold, work: Work) -> None:
+    """Count a change and note it; the reason is the operator's own words, and is not noted."""
+    work.put(Topic(HOLDS, "holds", changes(work) + 1))
     detail = {"hold": work.ids.hold(hold.key)}
     if hold.conversation:
         audit.write(
@@ -89,7 +96,7 @@ def delete(operator: None, p: Delete, work: Work) -> Map:
     if row is None:
         raise Invalid("hold: there is no such hold.", field="hold")
     work.drop(Hold, key=[row.key])
-    _noted("hold.delete", row, work)
+    _changed("hold.delete", row, work)
     return {}
 
 

@@ -55,8 +55,9 @@ class RightsQueries(Protocol):
     def invitations_of(self, member: int, before: int | None, limit: int) -> list[Invitation]:
         """Every invitation that a member sent or got, the newest first."""
 
-    def devices_of(self, member: int) -> list[tuple[str, int]]:
-        """The devices that a member has connected with lately, and when their last token ends."""
+    def devices_of(self, member: int, after: str, limit: int) -> list[tuple[str, int]]:
+        """The devices that a member has connected with lately, by name, and when their last token
+        ends."""
 
     def last_seen(self, member: int) -> int:
         """When a member was last there, where there are several nodes; 0 if that is not known."""

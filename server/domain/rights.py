@@ -15,7 +15,7 @@ from server.domain.rows import Member, Message, Row
 
 HOLDS: Final = -2
 """The lock of all holds, among those of topics, whose keys are positive: who removes something has
-it, so that a hold that is answered holds."""
+it, so that a hold that is answered holds. Its row's head counts the changes of holds."""
 
 ERASED: Final = "deleted"
 """The id that every erased member is shown by: the same, so that it links nothing. It is no

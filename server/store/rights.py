@@ -182,14 +182,15 @@ class SqlRights:
             query = query.where(c.key < before)
         return [build(Invitation, values) for values in self._connection.execute(query)]
 
-    def devices_of(self, member: int) -> list[tuple[str, int]]:
+    def devices_of(self, member: int, after: str, limit: int) -> list[tuple[str, int]]:
         """The devices that a member has connected with lately, and when their last token ends."""
         c = device_token.c
         found = self._connection.execute(
             select(c.device, func.max(c.expires_ms))
-            .where(c.member == member)
+            .where(c.member == member, c.device > after)
             .group_by(c.device)
             .order_by(c.device)
+            .limit(limit)
         )
         return [(device, ends) for device, ends in found]
 

@@ -95,11 +95,16 @@ class SqliteFile:
             self.close()
             raise
 
-    def empty_log(self) -> None:
-        """Checkpoint, and truncate what was written ahead; a reader in the way puts it off."""
-        with sqlite3.connect(self._path, timeout=PATIENCE_S) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.close()
+    def empty_log(self) -> bool:
+        """Checkpoint, and truncate what was written ahead; False where a reader was in the way."""
+        connection = sqlite3.connect(self._path, timeout=PATIENCE_S)
+        try:
+            ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:  # somebody writes
+            return False
+        finally:
+            connection.close()
+        return not busy
 
     def close(self) -> None:
         """Let go of the file."""
@@ -159,9 +164,9 @@ class SqliteStore:
             self._idle = self._idle or self._loop.create_future()
             await asyncio.shield(self._idle)
 
-    async def settle(self) -> None:
+    async def settle(self) -> bool:
         """Write the log into the database and empty it: it holds pages as they were."""
-        await self._loop.run_in_executor(self._readers, self._file.empty_log)
+        return await self._loop.run_in_executor(self._readers, self._file.empty_log)
 
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

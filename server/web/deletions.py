@@ -12,7 +12,7 @@ import contextlib
 import logging
 from typing import Any
 
-from server.commands import erasing
+from server.commands import erasing, holds
 from server.commands.operator import Part
 from server.commands.rights_port import Found
 from server.commands.snapshot import Snapshot
@@ -34,6 +34,7 @@ class Deletions:
         self._store = store
         self._wanted = asyncio.Event()
         self._wanted.set()  # the last run may have stopped in the middle
+        self._settled = False
 
     def wake(self) -> None:
         """Somebody was deleted, or is not held any more."""
@@ -63,12 +64,12 @@ class Deletions:
         return bool(parts) and all(outcome.error is None for outcome in outcomes)
 
     async def erase(self) -> bool:
-        """Bring every erasure as far as it can go; answers whether one waits for another node."""
+        """Bring every erasure as far as it can go; answers whether there is more to do soon."""
         pending = await self._store.read(lambda snapshot: snapshot.rights.erasures(STEP))
         waits = [await self._erase(erasure) for erasure in pending]
-        if pending:
-            await self._store.settle()
-        return any(waits)
+        if pending or not self._settled:
+            self._settled = await self._store.settle()
+        return any(waits) or not self._settled
 
     async def _erase(self, gone: Erasure) -> bool:
         if not await self._store.read(lambda snapshot: snapshot.rights.is_parted(gone.member)):
@@ -76,10 +77,13 @@ class Deletions:
         if not gone.hidden:
             for what in erasing.BEFORE_HIDDEN:
                 await self._each(what, gone)
+        changes = await self._store.read(holds.changes)
         for what in erasing.STEPS:
-            if what == erasing.IDENTITY and await self._is_awaited(gone):
-                return True
-            if not await self._each(what, gone):
+            if what == erasing.IDENTITY:
+                if await self._is_awaited(gone):
+                    return True
+                await self._scrub(what, gone, [changes])
+            elif not await self._each(what, gone):
                 break  # held: it goes on when that is lifted
         return False
 
@@ -91,11 +95,14 @@ class Deletions:
                 found = await self._left(what, gone, found.after)
                 if not found.keys:
                     return True
-            step = erasing.Step(member=gone.member, what=what, keys=list(found.keys))
-            if "held" in await carried_out(self._store, OPERATOR, "member.scrub", step):
+            if not await self._scrub(what, gone, list(found.keys)):
                 return False
             if found.after is None:
                 return True
+
+    async def _scrub(self, what: str, gone: Erasure, keys: list[Any]) -> bool:
+        step = erasing.Step(member=gone.member, what=what, keys=keys)
+        return "held" not in await carried_out(self._store, OPERATOR, "member.scrub", step)
 
     async def _is_awaited(self, gone: Erasure) -> bool:
         """Whether a node has still to read who it was that lost their access."""

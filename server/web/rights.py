@@ -31,7 +31,9 @@ def owners_file(path: Path) -> Iterator[IO[str]]:
     part = path.with_name(f"{path.name}.part")
     try:
         part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
             yield file
         part.replace(path)
     except OSError as error:
