@@ -147,14 +147,14 @@ def trim(operator: None, p: Trim, work: Work) -> Map:
     return {"removed": len(old)}
 
 
-class List(Page, frozen=True):
+class ListActs(Page, frozen=True):
     """audit.list: what was done, the newest first."""
 
     member: MemberRef | None = None
     since_ms: Annotated[int, Meta(ge=0, le=MAX_INT)] = 0
 
 
-def listed(operator: None, p: List, snapshot: Snapshot) -> Map:
+def listed(operator: None, p: ListActs, snapshot: Snapshot) -> Map:
     """A page of the log: of all, or of one member, by them or about them."""
     limit = min(p.limit, PAGE)
     rows = snapshot.rights.acts(p.member, p.since_ms, _cursor(p.before), limit + 1)
@@ -184,7 +184,7 @@ def _entry(row: Audit) -> Map:
 
 COMMANDS = (
     Command(
-        name="audit.list", params=List, run=listed, kind="read", rate="none", operator=True,
+        name="audit.list", params=ListActs, run=listed, kind="read", rate="none", operator=True,
         doc="What operators did, and members where it matters, the newest first.",
         result=results.Acts,
     ),

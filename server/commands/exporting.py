@@ -242,11 +242,13 @@ OWN = (
     Command(
         name="export", params=Export, run=export, kind="read", rate="export",
         doc="All that is one's own, a page at a time.", result=results.Exported,
+        errors=("unknown_outcome",),
     ),
 )  # fmt: skip
 COMMANDS = (
     Command(
         name="member.export", params=ExportMember, run=export_member, kind="read", rate="none",
         operator=True, doc="All that is a member's, a page at a time.", result=results.Exported,
+        errors=("unknown_outcome",),
     ),
 )  # fmt: skip

@@ -32,7 +32,7 @@ def is_held(what: str, key: int, work: Work) -> bool:
     return work.need(Held, (what, key)).held
 
 
-class Put(Params, frozen=True):
+class PutHold(Params, frozen=True):
     """hold.put: on a member or on a conversation, exactly one of the two."""
 
     reason: Annotated[str, Meta(min_length=1, max_length=REASON)]
@@ -40,7 +40,7 @@ class Put(Params, frozen=True):
     conversation: Id | None = None
 
 
-def put(operator: None, p: Put, work: Work) -> Map:
+def put(operator: None, p: PutHold, work: Work) -> Map:
     """Put a hold; several may be on the same."""
     if (p.member is None) == (p.conversation is None):
         raise Invalid("Give exactly one of member and conversation.", field="member")
@@ -82,13 +82,13 @@ def _changed(cmd: str, hold: Hold, work: Work) -> None:
         audit.write(cmd, work, work.need(Member, hold.member).id, detail=detail)
 
 
-class Delete(Params, frozen=True):
+class LiftHold(Params, frozen=True):
     """hold.delete: by the id that `hold.put` answered."""
 
     hold: Id
 
 
-def delete(operator: None, p: Delete, work: Work) -> Map:
+def delete(operator: None, p: LiftHold, work: Work) -> Map:
     """Lift one hold; what waited for the last of them goes on."""
     key = work.ids.hold_key(p.hold)
     work.want((Topic, HOLDS))
@@ -124,12 +124,12 @@ def _hold(row: Hold, snapshot: Snapshot) -> Map:
 
 COMMANDS = (
     Command(
-        name="hold.put", params=Put, run=put, kind="write", rate="none", operator=True,
+        name="hold.put", params=PutHold, run=put, kind="write", rate="none", operator=True,
         locks=("holds",), doc="Keep what is a member's, or a conversation, from being removed.",
         result=results.Held,
     ),
     Command(
-        name="hold.delete", params=Delete, run=delete, kind="write", rate="none", operator=True,
+        name="hold.delete", params=LiftHold, run=delete, kind="write", rate="none", operator=True,
         locks=("holds",), doc="Lift a hold.", result=results.Done,
     ),
     Command(

@@ -272,7 +272,8 @@ COMMANDS = (
     ),
     Command(
         name="token.issue", params=Issue, run=issue, kind="read", rate="none", operator=True,
-        doc="A token for a member.", result=results.Token, errors=("refused",),
+        doc="A token for a member.", result=results.Token,
+        errors=("refused", "unknown_outcome"),
     ),
     Command(
         name="session.revoke", params=Revoke, run=revoke, kind="write", rate="none",

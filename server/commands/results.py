@@ -243,7 +243,7 @@ class Acts(Shape, frozen=True):
     next: Next | UnsetType = UNSET
 
 
-class Place(Shape, frozen=True):
+class ExportPlace(Shape, frozen=True):
     """Where an export goes on."""
 
     section: str
@@ -257,5 +257,5 @@ class Exported(Shape, frozen=True):
     items: list[dict[str, Any]]
     at_ms: Annotated[int, Meta(description="Of which moment this is, Unix milliseconds.")]
     next: (
-        Annotated[Place, Meta(description="Ask with these next; absent at the end.")] | UnsetType
+        Annotated[ExportPlace, Meta(description="Ask with these next; absent at the end.")] | UnsetType
     ) = UNSET

@@ -14,19 +14,22 @@ from pathlib import Path
 
 import pytest
 
+from server.store import schema
 from server.web.tokens import Tokens
 from tests.support import houses
 from tests.support.careful_peer import CarefulPeer, HttpPeer
 from tests.support.running import Process
 
 ROOT = Path(__file__).resolve().parents[2]
+THIS = schema.version()
+NEXT = f"{int(THIS) + 1:04}"
 MIGRATION = '''"""The next one."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "NEXT"
+down_revision = "THIS"
 branch_labels = None
 depends_on = None
 
@@ -46,7 +49,8 @@ def next_version(folder: Path, needs: str) -> Path:
             ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__")
         )
     versions = folder / "server" / "store" / "migrations" / "versions"
-    (versions / "0003_next.py").write_text(MIGRATION.replace("NEEDS", needs))
+    text = MIGRATION.replace("THIS", THIS).replace("NEXT", NEXT).replace("NEEDS", needs)
+    (versions / f"{NEXT}_next.py").write_text(text)
     messages = folder / "server" / "realtime" / "messages.py"
     text = messages.read_text()
     longer = text.replace(
@@ -105,7 +109,7 @@ async def rolling(tmp_path: Path) -> AsyncIterator[Rolling]:
 
 @pytest.mark.timeout(90)
 async def test_nodes_of_two_versions_serve_side_by_side(tmp_path: Path) -> None:
-    newer = next_version(tmp_path / "next", needs="0002")
+    newer = next_version(tmp_path / "next", needs=THIS)
     async with rolling(tmp_path) as house:
         old = await house.node()
         for member in ("ada", "grace"):
@@ -134,7 +138,7 @@ async def test_nodes_of_two_versions_serve_side_by_side(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 async def test_a_version_that_cannot_serve_the_newer_database_says_so(tmp_path: Path) -> None:
-    newer = next_version(tmp_path / "next", needs="0003")
+    newer = next_version(tmp_path / "next", needs=NEXT)
     async with rolling(tmp_path) as house:
         await house.node(newer)
         with pytest.raises(RuntimeError, match=r"subrosa: the database is of a newer version"):
