@@ -160,12 +160,12 @@ def _messages(me: Member, before: str | None, limit: int, snapshot: Snapshot) ->
 
 def _reactions(me: Member, before: str | None, limit: int, snapshot: Snapshot) -> Part:
     """Their own, where they may see the message; those taken back are gone."""
-    # A message's are not divided: what may have been cut off comes with the next page.
     wanted = limit + snapshot.policy.reactions_per_member
-    rows = snapshot.rights.reactions_of(me.key, _place(before, snapshot), wanted)
-    whole = len(rows) < wanted
-    if not whole:
+    rows, more = snapshot.rights.reactions_of(me.key, _place(before, snapshot), wanted)
+    if len(rows) == wanted:
+        # A message's are not divided: what may have been cut off comes with the next page.
         rows = [row for row in rows if row[:2] != rows[-1][:2]] or rows
+        more = rows[-1][:2]
     items: list[Map] = []
     for key, seq, row in rows:
         try:
@@ -175,10 +175,9 @@ def _reactions(me: Member, before: str | None, limit: int, snapshot: Snapshot) -
         if where.view.sees_seq(seq):
             item = {"conversation": snapshot.ids.conversation(key), "seq": seq, "emoji": row.emoji}
             items.append({**item, "message": snapshot.ids.message(row.message)})
-    if whole:
+    if more is None:
         return Part(items)
-    key, seq, _ = rows[-1]
-    return Part(items, f"{snapshot.ids.conversation(key)}.{seq}")
+    return Part(items, f"{snapshot.ids.conversation(more[0])}.{more[1]}")
 
 
 SECTIONS: dict[str, Section] = {

@@ -257,5 +257,6 @@ class Exported(Shape, frozen=True):
     items: list[dict[str, Any]]
     at_ms: Annotated[int, Meta(description="Of which moment this is, Unix milliseconds.")]
     next: (
-        Annotated[ExportPlace, Meta(description="Ask with these next; absent at the end.")] | UnsetType
+        Annotated[ExportPlace, Meta(description="Ask with these next; absent at the end.")]
+        | UnsetType
     ) = UNSET

@@ -48,9 +48,9 @@ class RightsQueries(Protocol):
 
     def reactions_of(
         self, member: int, after: tuple[int, int], limit: int
-    ) -> list[tuple[int, int, Reaction]]:
+    ) -> tuple[list[tuple[int, int, Reaction]], tuple[int, int] | None]:
         """A member's present reactions: (conversation, seq, reaction), in that order, of messages
-        behind that."""
+        behind that; and from where to go on, None at the end."""
 
     def invitations_of(self, member: int, before: int | None, limit: int) -> list[Invitation]:
         """Every invitation that a member sent or got, the newest first."""

@@ -34,10 +34,10 @@ def shown(row: Member) -> Map:
 def _erased_ms(key: int, facts: Facts) -> int:
     """Since when what a member wrote is out of sight, where the policy says so; else 0. It may be
     there still: there are steps to its removal, and a hold puts it off."""
-    row = facts.find(Member, key)
-    if row is None or facts.policy.erase_messages == "keep":
+    if facts.policy.erase_messages == "keep":
         return 0
-    return row.erased_ms
+    row = facts.find(Member, key)
+    return row.erased_ms if row is not None else 0
 
 
 def profile(row: Member) -> Map:

@@ -43,14 +43,19 @@ from server.store.tables import (
     reaction,
 )
 
+LOOKED_AT = 100  # conversations in one question
+
 
 def _is_held(key: Any) -> ColumnElement[bool]:
     """Whether a conversation is under hold, itself or by somebody who is or was in it."""
     theirs = participant.alias()
-    return or_(
-        exists().where(hold.c.conversation == key, hold.c.conversation != 0),
-        exists().where(
-            theirs.c.conversation == key, hold.c.member == theirs.c.member, hold.c.member != 0
+    return and_(
+        exists(select(hold.c.key).limit(1)),  # most often there is none at all
+        or_(
+            exists().where(hold.c.conversation == key, hold.c.conversation != 0),
+            exists().where(
+                theirs.c.conversation == key, hold.c.member == theirs.c.member, hold.c.member != 0
+            ),
         ),
     )
 
@@ -102,11 +107,34 @@ class SqlRights:
 
     def left_of(self, what: str, erasure: Erasure, after: Any, limit: int) -> Found:
         """What there is to do for an erasure; see the port."""
-        query, cursors = _LEFT[what](erasure, after)
-        found = self._connection.execute(query.limit(limit)).all()
-        last = found[-1][:cursors] if len(found) == limit else None
-        cursor = (last[0] if cursors == 1 else tuple(last)) if last is not None else None
-        return Found([row[-1] for row in found], cursor)
+        if what in _IN_CONVERSATIONS:
+            query = _IN_CONVERSATIONS[what](erasure.member).where(~_is_held(message.c.conversation))
+            rows, after = self._in_conversations(erasure.member, query, after, limit)
+            return Found([row[-1] for row in rows], after)
+        found = self._connection.scalars(_LEFT[what](erasure, after).limit(limit)).all()
+        return Found(found, found[-1] if len(found) == limit else None)
+
+    def _in_conversations(
+        self, member: int, query: Select[Any], after: Any, limit: int
+    ) -> tuple[list[Any], tuple[int, int] | None]:
+        """What is asked of messages, whose number is the first column, conversation by
+        conversation: no index is by sender, and in one statement all messages would be read."""
+        first, seq = after or (0, 0)
+        parts = self.conversations_of(member, first - 1, LOOKED_AT)
+        rows: list[Any] = []
+        for part in parts:
+            start = seq if part.conversation == first else 0
+            found = self._connection.execute(
+                query.where(
+                    message.c.conversation == part.conversation, message.c.seq > start
+                ).limit(limit - len(rows))
+            ).all()
+            rows += [(part.conversation, *row) for row in found]
+            if len(rows) >= limit:
+                return rows, (part.conversation, found[-1][0])
+        if len(parts) < LOOKED_AT:
+            return rows, None
+        return rows, (parts[-1].conversation + 1, 0)
 
     def expired(self, before_ms: int, after: int, limit: int) -> Found:
         """Conversations with messages that have expired; see the port."""
@@ -158,16 +186,15 @@ class SqlRights:
 
     def reactions_of(
         self, member: int, after: tuple[int, int], limit: int
-    ) -> list[tuple[int, int, Reaction]]:
+    ) -> tuple[list[tuple[int, int, Reaction]], tuple[int, int] | None]:
         """A member's present reactions, in order of conversation and message."""
         query = (
-            select(message.c.conversation, message.c.seq, *columns(Reaction))
-            .where(reaction.c.removed_rev == 0, *_reacted(member, after))
-            .order_by(message.c.conversation, message.c.seq, reaction.c.added_rev)
-            .limit(limit)
+            select(message.c.seq, *columns(Reaction))
+            .where(reaction.c.removed_rev == 0, *_reacted(member))
+            .order_by(message.c.seq, reaction.c.added_rev)
         )
-        found = self._connection.execute(query)
-        return [(key, seq, build(Reaction, values)) for key, seq, *values in found]
+        rows, more = self._in_conversations(member, query, after, limit)
+        return [(key, seq, build(Reaction, values)) for key, seq, *values in rows], more
 
     def invitations_of(self, member: int, before: int | None, limit: int) -> list[Invitation]:
         """Every invitation that a member sent or got, the newest first."""
@@ -229,9 +256,6 @@ class SqlRights:
         return list(self._connection.scalars(query.limit(limit)))
 
 
-Left = tuple[Select[Any], int]
-
-
 def _of(key: int) -> ColumnElement[bool]:
     return or_(pair.c.low == key, pair.c.high == key)
 
@@ -247,7 +271,7 @@ def _others(key: int) -> Any:
     ).subquery()
 
 
-def _topics(gone: Erasure, after: Any) -> Left:
+def _topics(gone: Erasure, after: Any) -> Select[Any]:
     """The topics in whose logs they are named: of their conversations, of the others."""
     others = _others(gone.member)
     found = union_all(
@@ -257,88 +281,71 @@ def _topics(gone: Erasure, after: Any) -> Left:
         select(member.c.topic.label("key")).join(others, others.c.key == member.c.key),
     ).subquery()
     query = select(found.c.key).where(found.c.key > (after or 0), found.c.key != gone.topic)
-    return query.distinct().order_by(found.c.key), 1
+    return query.distinct().order_by(found.c.key)
 
 
-def _their_messages(gone: Erasure, after: Any) -> Left:
+def _their_messages(member: int) -> Select[Any]:
     c = message.c
-    place = tuple_(c.conversation, c.seq)
-    query = (
-        select(c.conversation, c.seq, c.key)
-        .join(participant, participant.c.conversation == c.conversation)
-        .where(
-            participant.c.member == gone.member, c.sender == gone.member, c.client_id != "",
-            place > (after or (0, 0)), ~_is_held(c.conversation),
-        )
-    )  # fmt: skip
-    return query.order_by(c.conversation, c.seq), 2
+    return select(c.seq, c.key).where(c.sender == member, c.client_id != "").order_by(c.seq)
 
 
-def _reacted(member: int, after: Any) -> list[ColumnElement[bool]]:
-    return [
-        participant.c.member == member,
-        message.c.conversation == participant.c.conversation,
-        reaction.c.message == message.c.key,
-        reaction.c.member == member,
-        tuple_(message.c.conversation, message.c.seq) > (after or (0, 0)),
-    ]
+def _reacted(member: int) -> list[ColumnElement[bool]]:
+    return [reaction.c.message == message.c.key, reaction.c.member == member]
 
 
-def _reacted_messages(gone: Erasure, after: Any) -> Left:
+def _reacted_messages(member: int) -> Select[Any]:
     c = message.c
-    query = select(c.conversation, c.seq, c.key).where(
-        *_reacted(gone.member, after), ~_is_held(c.conversation)
-    )
-    return query.distinct().order_by(c.conversation, c.seq), 2
+    return select(c.seq, c.key).where(*_reacted(member)).distinct().order_by(c.seq)
 
 
-def _pairs(gone: Erasure, after: Any) -> Left:
+def _pairs(gone: Erasure, after: Any) -> Select[Any]:
     others = _others(gone.member)
-    query = select(others.c.key).where(others.c.key > (after or 0))
-    return query.order_by(others.c.key), 1
+    return select(others.c.key).where(others.c.key > (after or 0)).order_by(others.c.key)
 
 
-def _notes(gone: Erasure, after: Any) -> Left:
+def _notes(gone: Erasure, after: Any) -> Select[Any]:
     c = invitation.c
     query = select(c.key).where(c.sender == gone.member, c.note != "", c.key > (after or 0))
-    return query.order_by(c.key), 1
+    return query.order_by(c.key)
 
 
-def _parts(gone: Erasure, after: Any) -> Left:
+def _parts(gone: Erasure, after: Any) -> Select[Any]:
     c = participant.c
     query = select(c.conversation).where(
         c.member == gone.member, c.read + c.shown + c.shown_ms > 0, c.conversation > (after or 0),
         ~_is_held(c.conversation),
     )  # fmt: skip
-    return query.order_by(c.conversation), 1
+    return query.order_by(c.conversation)
 
 
-def _creations(gone: Erasure, after: Any) -> Left:
+def _creations(gone: Erasure, after: Any) -> Select[Any]:
     c = creation.c
     query = select(c.client_id).where(c.caller == gone.member)
     if after is not None:
         query = query.where(c.client_id > after)
-    return query.order_by(c.client_id), 1
+    return query.order_by(c.client_id)
 
 
-def _log(gone: Erasure, after: Any) -> Left:
+def _log(gone: Erasure, after: Any) -> Select[Any]:
     c = entry.c
     query = select(c.pos).where(c.topic == gone.topic, c.pos <= gone.head, c.pos > (after or 0))
-    return query.order_by(c.pos), 1
+    return query.order_by(c.pos)
 
 
-def _fences(gone: Erasure, after: Any) -> Left:
+def _fences(gone: Erasure, after: Any) -> Select[Any]:
     c = fence.c
     query = select(c.seq).where(
         c.member == gone.member, or_(c.who != "", c.device != ""), c.seq > (after or 0)
     )
-    return query.order_by(c.seq), 1
+    return query.order_by(c.seq)
 
 
-_LEFT: dict[str, Callable[[Erasure, Any], Left]] = {
-    "topics": _topics,
+_IN_CONVERSATIONS: dict[str, Callable[[int], Select[Any]]] = {
     "messages": _their_messages,
     "reactions": _reacted_messages,
+}
+_LEFT: dict[str, Callable[[Erasure, Any], Select[Any]]] = {
+    "topics": _topics,
     "pairs": _pairs,
     "notes": _notes,
     "parts": _parts,

@@ -190,12 +190,13 @@ departed = _table(
 )  # fmt: skip
 expiry = _table("expiry", _key("conversation"), _int("seq"))
 hold = _table(
-    "hold", _key("key"), _int("member"), _int("conversation"), _text("reason"), _int("at_ms")
-)
+    "hold", _key("key"), _int("member"), _int("conversation"), _text("reason"), _int("at_ms"),
+    Index("hold_member", "member"), Index("hold_conversation", "conversation"),
+)  # fmt: skip
 audit = _table(
     "audit", _key("key"), _int("at_ms"), _text("by"), _text("actor"), _text("cmd"), _text("about"),
     _text("other"), _text("outcome"), Column("detail", Packed(dict[str, Any]), nullable=False),
-    Index("audit_at", "at_ms", "key"), Index("audit_about", "about"),
+    Index("audit_at", "at_ms", "key"),
 )  # fmt: skip
 # Nodes' own, not rows that commands decide on.
 lease = Table(

@@ -89,15 +89,15 @@ class Deletions:
 
     async def _each(self, what: str, gone: Erasure) -> bool:
         """One kind of step, page by page; False where a hold forbids it."""
-        found = Found([], None)
+        if what in erasing.WHOLE:
+            return await self._scrub(what, gone, [])
+        after = None
         while True:
-            if what not in erasing.WHOLE:
-                found = await self._left(what, gone, found.after)
-                if not found.keys:
-                    return True
-            if not await self._scrub(what, gone, list(found.keys)):
+            found = await self._left(what, gone, after)
+            if found.keys and not await self._scrub(what, gone, list(found.keys)):
                 return False
-            if found.after is None:
+            after = found.after
+            if after is None:
                 return True
 
     async def _scrub(self, what: str, gone: Erasure, keys: list[Any]) -> bool:

@@ -199,6 +199,8 @@ class Dispatcher:
             raise outcome.error
         if name in WAKES:
             self.deletions.wake()
+        if name in ("member.delete", "member.erase"):
+            self.hub.forget(params["id"])
         return outcome.result or {}
 
     async def _one_of_batch(self, caller: Caller, one: dict[str, Any]) -> dict[str, Any]:

@@ -176,6 +176,9 @@ async def test_who_is_made_anew_under_the_id_is_another() -> None:
                 assert (await ada.call("conversation.list"))["conversations"] == []
                 assert (await ada.call("block.list"))["members"] == []
                 assert (await ada.call("settings.get"))["sponsored"] is True
+                if len(server.nodes) == 1:  # another node remembers for as long as it runs
+                    seen = (await grace.call("presence.get", members=["ada"]))["members"]["ada"]
+                    assert seen["active"] is True
                 for place in places.values():
                     error = await refused(ada, "conversation.get", conversation=place)
                     assert error["code"] == "unreachable"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from server.commands.exporting import SECTIONS
+from server.domain.policy import Policy, Rate
 from tests.support.careful_peer import CarefulPeer, HttpPeer, careful, refused
 from tests.support.peer_client import Peer
 from tests.support.running import Running, running_node
@@ -171,10 +172,11 @@ async def test_a_member_gets_the_same_by_themself(encoding: str) -> None:
 
 
 async def test_the_rate_of_exports_is_limited() -> None:
-    async with running_node(rate_limits=True) as server:
+    policy = Policy(rate_export=Rate(per_second=0.001, burst=3))
+    async with running_node(rate_limits=True, policy=policy) as server:
         await server.people("ada")
         async with HttpPeer(server.base, server.token("ada")) as ada:
-            for _ in range(30):
+            for _ in range(3):
                 await ada.call("export")
             assert (await refused(ada, "export"))["code"] == "rate_limited"
 

@@ -63,6 +63,8 @@ def upgrade() -> None:
         whole("at_ms"),
         sa.PrimaryKeyConstraint("key"),
     )
+    op.create_index("hold_member", "hold", ["member"], unique=False)
+    op.create_index("hold_conversation", "hold", ["conversation"], unique=False)
     op.create_table(
         "audit",
         key("key"),
@@ -77,4 +79,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_index("audit_at", "audit", ["at_ms", "key"], unique=False)
-    op.create_index("audit_about", "audit", ["about"], unique=False)
