@@ -8,7 +8,7 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 import uvloop
@@ -117,16 +117,16 @@ def export(
     settings = _settings(data=data, database=database)
     logs.configure("warning")
 
-    async def run() -> int:
+    async def run(file: IO[str]) -> int:
         async with composition.operating(settings) as operate:
-            if out is None:
-                return await rights.write_export(operate, member, sys.stdout)
-            with rights.owners_file(out) as file:
-                return await rights.write_export(operate, member, file)
+            return await rights.write_export(operate, member, file)
 
-    count = asyncio.run(run())
-    if out is not None:
-        print(f"{count} items in {out}")
+    if out is None:
+        asyncio.run(run(sys.stdout))
+        return
+    with rights.owners_file(out) as file:
+        count = asyncio.run(run(file))
+    print(f"{count} items in {out}")
 
 
 @cli.command()

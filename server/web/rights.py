@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -48,19 +49,22 @@ async def write_export(operate: Operate, member: str, out: IO[str]) -> int:
     asked: Map | None = {}
     while asked is not None:
         page = await operate("member.export", {"id": member, **asked})
+        text = ""
         if not section:
-            out.write(f'{{"export": {VERSION}, "member": {json.dumps(member)}, "sections": {{')
+            text = f'{{"export": {VERSION}, "member": {json.dumps(member)}, "sections": {{'
         first_ms, last_ms = first_ms or page["at_ms"], page["at_ms"]
         if page["section"] != section:
-            out.write("\n ]," if section else "")
+            text += "\n ]," if section else ""
             section, comma = page["section"], ""
-            out.write(f"\n {json.dumps(section)}: [")
+            text += f"\n {json.dumps(section)}: ["
         for item in page["items"]:
-            out.write(f"{comma}\n  {json.dumps(item, ensure_ascii=False)}")
+            text += f"{comma}\n  {json.dumps(item, ensure_ascii=False)}"
             comma = ","
             items += 1
+        await asyncio.to_thread(out.write, text)
         asked = page.get("next")
-    out.write(f'\n ]}}, "from_ms": {first_ms}, "to_ms": {last_ms}}}\n')
+    end = f'\n ]}}, "from_ms": {first_ms}, "to_ms": {last_ms}}}\n'
+    await asyncio.to_thread(out.write, end)
     return items
 
 
