@@ -99,6 +99,7 @@ class SqliteFile:
         """Checkpoint, and truncate what was written ahead; False where a reader was in the way."""
         connection = sqlite3.connect(self._path, timeout=PATIENCE_S)
         try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of it, beside the writer
             ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.OperationalError:  # somebody writes
             return False

@@ -22,6 +22,7 @@ from server.web.steps import OPERATOR, carried_out, submitted
 
 log = logging.getLogger("subrosa.web")
 STEP = 200
+MESSAGES = 50  # each is some rows and events: a send that comes in between waits for one step
 AGAIN_S = 1.0  # an erasure that waits for another node
 FAILED_S = 60.0
 WAKES = frozenset({"member.delete", "member.erase", "hold.delete"})
@@ -110,6 +111,7 @@ class Deletions:
 
     async def _left(self, what: str, gone: Erasure, after: Any) -> Found:
         def ask(snapshot: Snapshot) -> Found:
-            return snapshot.rights.left_of(what, gone, after, STEP)
+            limit = MESSAGES if what in ("messages", "reactions") else STEP
+            return snapshot.rights.left_of(what, gone, after, limit)
 
         return await self._store.read(ask)

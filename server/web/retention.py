@@ -1,6 +1,6 @@
 """The job of retention: what is older than it is kept is removed, once an hour, in small steps.
 
-A step is at most 200 messages of one conversation, through the same group commit behind live sends,
+A step is at most 50 messages of one conversation, through the same group commit behind live sends,
 and the next one waits for it. Where several nodes run, each does the job: a step that another has
 done changes nothing, and one lock of all steps keeps two from working at once.
 """
@@ -20,7 +20,7 @@ from server.store.port import Store
 from server.web.steps import OPERATOR, carried_out
 
 log = logging.getLogger("subrosa.web")
-STEP = 200
+STEP = 50
 LOOKED_AT = 1_000  # conversations in one read
 EVERY_S = 3_600.0
 
