@@ -35,7 +35,7 @@ from server.store.snapshot import SqlSnapshot
 T = TypeVar("T")
 READERS = 2
 READS_WAITING = 1_024
-PATIENCE_S = 0.5  # for readers, while nobody writes
+PATIENCE_S = 0.05  # for readers, while nobody writes
 
 
 def now_us() -> int:

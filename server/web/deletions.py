@@ -24,6 +24,7 @@ log = logging.getLogger("subrosa.web")
 STEP = 200
 MESSAGES = 50  # each is some rows and events: a send that comes in between waits for one step
 AGAIN_S = 1.0  # an erasure that waits for another node
+SETTLE_S = 5.0  # a log that a reader was in the way of emptying
 FAILED_S = 60.0
 WAKES = frozenset({"member.delete", "member.erase", "hold.delete"})
 
@@ -52,7 +53,7 @@ class Deletions:
             try:
                 while await self._step():
                     pass
-                wait_s = AGAIN_S if await self.erase() else None
+                wait_s = AGAIN_S if await self.erase() else None if self._settled else SETTLE_S
             except Exception:
                 log.exception("a deletion's job stopped; it goes on in a minute")
                 wait_s = FAILED_S
@@ -65,12 +66,12 @@ class Deletions:
         return bool(parts) and all(outcome.error is None for outcome in outcomes)
 
     async def erase(self) -> bool:
-        """Bring every erasure as far as it can go; answers whether there is more to do soon."""
+        """Bring every erasure as far as it can go; answers whether one waits for another node."""
         pending = await self._store.read(lambda snapshot: snapshot.rights.erasures(STEP))
         waits = [await self._erase(erasure) for erasure in pending]
         if pending or not self._settled:
             self._settled = await self._store.settle()
-        return any(waits) or not self._settled
+        return any(waits)
 
     async def _erase(self, gone: Erasure) -> bool:
         if not await self._store.read(lambda snapshot: snapshot.rights.is_parted(gone.member)):

@@ -55,7 +55,8 @@ async def entries(server: Running, **asked: Any) -> list[dict[str, Any]]:
 async def erased(server: Running) -> None:
     """Wait until every erasure is complete, and nothing is left of it on the disk."""
     await _until(server, lambda gone: False)
-    await server.node.store.settle()
+    while not await server.node.store.settle():
+        await asyncio.sleep(0.01)
 
 
 async def held(server: Running) -> None:
