@@ -205,5 +205,5 @@ def newest(known: Message, other: Message) -> Message:
 
 def title(room: Conversation, me: str) -> str:
     """What a conversation is called: its title, or the names of the others in it."""
-    others = [person.name for member, person in room.people.items() if member != me]
+    others = [person.name or member for member, person in room.people.items() if member != me]
     return room.title or ", ".join(others) or f"{room.participant_count} participants"

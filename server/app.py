@@ -13,7 +13,7 @@ import logging
 import mimetypes
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,7 @@ from server import demo
 from server import settings as configuration
 from server.commands.outcome import Call, Caller, Outcome
 from server.commands.work import Deployment
-from server.errors import CommandError, StoreUnavailable
+from server.errors import DataDirHeld, StoreUnavailable
 from server.realtime.attendance import Attendance
 from server.realtime.audience import is_silent
 from server.realtime.fences import Fences
@@ -46,6 +46,7 @@ from server.web.http import Api, Pages, application
 from server.web.metrics import Metrics
 from server.web.origins import own_origins
 from server.web.reference import Reference
+from server.web.remote import Operate, RemoteOperator
 from server.web.serving import serve
 from server.web.tokens import Tokens
 from server.web.workers import Workers, inherited, watch_parent
@@ -54,6 +55,7 @@ log = logging.getLogger("subrosa.app")
 HEADS_S = 1.5
 DRAIN_SPREAD_MS = 5_000
 DRAIN_STEP_S = 3.0
+BATCH = 1_000
 REDIS_S = 1.0  # for Redis to answer at the start, before it is said that it does not
 
 
@@ -164,7 +166,7 @@ class Node:
                 _try(call.done, call, outcome)
 
     def start(self) -> None:
-        """Begin what runs by itself: the second's beat, comparing heads, deletions' jobs."""
+        """Begin what runs by itself: the second's beat, comparing heads, jobs."""
         jobs = (job.run() for job in self.dispatcher.jobs)
         for work in (self._beat(), self._compare_heads(), *jobs):
             self._begin(work)
@@ -355,19 +357,35 @@ async def migrate(settings: Settings) -> str:
     return schema.version()
 
 
-async def run_commands(
-    settings: Settings, commands: list[tuple[str, dict[str, object]]]
-) -> list[str | None]:
-    """Carry out the operator's commands on a directory that no server holds, in order."""
-    node = await Node.open(settings)
-    outcomes: list[str | None] = []
+@contextlib.asynccontextmanager
+async def operating(settings: Settings) -> AsyncIterator[Operate]:
+    """The operator's commands on what the settings name: carried out here, or by the embedded
+    server that holds it. Raises `SetupError`."""
     try:
-        for cmd, params in commands:
-            try:
-                await node.dispatcher.call(Caller(""), cmd, params)
-                outcomes.append(None)
-            except CommandError as error:
-                outcomes.append(error.message)
+        node = await Node.open(settings)
+    except DataDirHeld as held:
+        if held.address is None:
+            raise
+        key = await asyncio.to_thread(
+            keys.load_or_make, settings.data, "admin.key", settings.admin_key
+        )
+        async with RemoteOperator(held.address, key) as remote:
+            yield remote.call
+        return
+    try:
+        yield functools.partial(node.dispatcher.call, Caller(""))
     finally:
         await node.close()
+
+
+async def run_commands(
+    settings: Settings, commands: Sequence[tuple[str, dict[str, Any]]]
+) -> list[str | None]:
+    """Carry out the operator's commands in order; answers what each was refused with, if it was."""
+    outcomes: list[str | None] = []
+    async with operating(settings) as operate:
+        for start in range(0, len(commands), BATCH):
+            some = [{"cmd": c, "params": p} for c, p in commands[start : start + BATCH]]
+            results = (await operate("batch", {"commands": some}))["results"]
+            outcomes += [r["error"]["message"] if "error" in r else None for r in results]
     return outcomes

@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
-import httpx
 import typer
 import uvloop
 from rich.console import Console
@@ -21,13 +21,12 @@ from client_demo.load.plan import LoadError
 from server import app as composition
 from server import settings as configuration
 from server.domain.ids import is_member_id
-from server.errors import CommandError, DataDirHeld, SetupError
+from server.errors import CommandError, SetupError
 from server.settings import Settings
-from server.web import keys, logs
+from server.web import keys, logs, rights
 from server.web.tokens import LONGEST_S
 
 ASSETS = Path(client_demo.__file__).parent / "web"
-BATCH = 1_000
 cli = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
     help="Subrosa: private real-time messaging.",
@@ -94,12 +93,7 @@ def import_(
     logs.configure("warning")
     lines = _read(file)
     commands = [(cmd, params) for _, cmd, params in lines]
-    try:
-        errors = asyncio.run(composition.run_commands(settings, commands))
-    except DataDirHeld as held:
-        if held.address is None:
-            raise
-        errors = _send(settings, held.address, commands)
+    errors = asyncio.run(composition.run_commands(settings, commands))
     failed = [
         (line[0], error) for line, error in zip(lines, errors, strict=True) if error is not None
     ]
@@ -108,6 +102,55 @@ def import_(
     print(f"{len(errors) - len(failed)} of {len(errors)} commands done")
     if failed:
         raise typer.Exit(1)
+
+
+@cli.command()
+def export(
+    member: Annotated[str, typer.Argument(help="The member's id.")],
+    data: Data = None,
+    database: Database = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it here, for its owner alone; else it is printed.")
+    ] = None,
+) -> None:
+    """All that is a member's, as one JSON document."""
+    settings = _settings(data=data, database=database)
+    logs.configure("warning")
+
+    async def run(file: IO[str]) -> int:
+        async with composition.operating(settings) as operate:
+            return await rights.write_export(operate, member, file)
+
+    if out is None:
+        asyncio.run(run(sys.stdout))
+        return
+    with rights.owners_file(out) as file:
+        count = asyncio.run(run(file))
+    print(f"{count} items in {out}")
+
+
+@cli.command()
+def audit(
+    data: Data = None,
+    database: Database = None,
+    member: Annotated[str | None, typer.Option(help="By or about this member.")] = None,
+    since: Annotated[str | None, typer.Option(help="36h, 7d, or a date.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON map a line.")] = False,
+) -> None:
+    """What operators did, and members where it matters, the newest first."""
+    settings = _settings(data=data, database=database)
+    logs.configure("warning")
+    since_ms = rights.since_ms(since, datetime.now(UTC))
+
+    async def run() -> list[dict[str, Any]]:
+        async with composition.operating(settings) as operate:
+            return [entry async for entry in rights.acts(operate, member, since_ms)]
+
+    entries = asyncio.run(run())
+    if json_:
+        print("".join(f"{json.dumps(entry)}\n" for entry in entries), end="")
+    else:
+        Console().print(rights.table(entries))
 
 
 @cli.command()
@@ -179,32 +222,6 @@ def _read(file: str) -> list[tuple[int, str, dict[str, Any]]]:
             raise SetupError(f'{file}, line {number}: not a map with "cmd" and "params"')
         commands.append((number, cmd, params))
     return commands
-
-
-def _send(
-    settings: Settings, address: str, commands: list[tuple[str, dict[str, Any]]]
-) -> list[str | None]:
-    """Have the running server carry them out."""
-    key = keys.load_or_make(settings.data, "admin.key", settings.admin_key)
-    outcomes: list[str | None] = []
-    for start in range(0, len(commands), BATCH):
-        some = [{"cmd": cmd, "params": params} for cmd, params in commands[start : start + BATCH]]
-        try:
-            answer = httpx.post(
-                f"{address}/admin/v1/batch",
-                json={"commands": some},
-                headers={"X-API-Key": key},
-                timeout=120,
-                trust_env=False,
-            )
-            results = answer.raise_for_status().json()["result"]["results"]
-        except (httpx.HTTPError, KeyError, ValueError) as error:
-            why = str(error).partition("\n")[0]
-            raise SetupError(f"the server at {address} did not take them: {why}") from None
-        outcomes += [
-            result["error"]["message"] if "error" in result else None for result in results
-        ]
-    return outcomes
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     params: type[Params]
     run: Callable[[Any, Any, Any], dict[str, Any]]
     kind: Literal["write", "read", "session"]
-    rate: Literal["send", "change", "signal", "read", "search", "connect", "none"]
+    rate: Literal["send", "change", "signal", "read", "search", "connect", "export", "none"]
     doc: str
     result: type[Any]
     errors: tuple[str, ...] = ()

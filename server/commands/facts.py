@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from server.domain.conversations import VIEWER
+from server.domain.own_view import Draft, Own
 from server.domain.reports import Report
+from server.domain.rights import Audit, Departed, Erasure, Expiry, Hold, LastSeen
 from server.domain.rows import (
     Admission,
     Creation,
@@ -31,6 +33,7 @@ from server.domain.rows import (
     Revision,
     Row,
     Tally,
+    Wallet,
 )
 
 R = TypeVar("R", bound=Row)
@@ -170,9 +173,28 @@ class FenceHead(Row, frozen=True):
     seq: int
 
 
+class Held(Row, frozen=True):
+    """Index: whether a hold covers a "conversation" or a "member" (see `commands.holds`), or
+    "anything" that a member had a part in."""
+
+    identity = ("what", "key")
+    what: str
+    key: int
+    held: bool
+
+
+class Passed(Row, frozen=True):
+    """Index: the last fence that every node has applied, under identity 0."""
+
+    identity = ("zero",)
+    zero: int
+    seq: int
+
+
 _PASSING = (Entry, Message, Revision, Creation, Reaction, Reactions, DeviceToken, Refusal, Fence,
             LiveSession, Sessions, Tokens, Credit, Lots, Tally, Admission, Connections, Newest,
-            Texts, OpenReports, Report)  # fmt: skip
+            Texts, OpenReports, Report, Own, Draft, Wallet, GroupMember, Audit, Departed, Erasure,
+            Expiry, Hold, Held, LastSeen, Passed)  # fmt: skip
 
 
 class Missing(Exception):
@@ -244,6 +266,8 @@ class World:
         elif kind is Group:
             assert isinstance(row, Group)
             self.learn(GroupNamed, row.id, GroupNamed(row.id, row.key))
+        elif kind is Hold:
+            self.known.pop(Held, None)
 
     def _joined_or_left(self, row: Participant) -> None:
         viewers = self.of(Viewers).get(row.conversation)

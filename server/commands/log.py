@@ -55,14 +55,14 @@ def events(
 
 def _ended(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     """Whose access ends: said by the entry itself, whatever its event tells of it."""
-    return tuple(
-        views.member_id(key, snapshot) for key, change, _ in _changes(entry) if change != "added"
-    )
+    gone = (snapshot.find(Member, key) for key, change, _ in _changes(entry) if change != "added")
+    return tuple(row.id for row in gone if row is not None)
 
 
 def _apart(entry: Entry, snapshot: Snapshot) -> tuple[str, ...]:
     """From whom it is kept."""
-    return tuple(views.member_id(key, snapshot) for key in _kept_from(entry))
+    kept = (snapshot.find(Member, key) for key in _kept_from(entry))
+    return tuple(row.id for row in kept if row is not None)
 
 
 def _changes(entry: Entry) -> Any:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from server.commands import access, ledger, results
 from server.commands.command import Command, Id, MemberRef, Params
 from server.commands.connections import connect_pair, part
+from server.commands.departed import fresh
 from server.commands.facts import Devices, FenceHead, Handle, Named, Tokens
 from server.commands.groups import dismiss
 from server.commands.members import Settings, apply_settings
@@ -23,6 +24,7 @@ from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import credit, relations
 from server.domain.ids import member_topic
+from server.domain.rights import ERASED
 from server.domain.rows import Group, Member, Pair, Refusal, Topic, Wallet
 from server.errors import Invalid, Refused
 
@@ -89,9 +91,12 @@ def _succession(member: str, work: Work) -> tuple[int, int]:
         work.put(replace(log, floor=log.head))
         work.put(replace(gone, id=f"deleted.{work.ids.message(gone.key)}", topic=0))
         return gone.topic, gone.refused_until_us
-    topic = Topic(work.new_key(), member_topic(member))
+    if member == ERASED:
+        raise Invalid(f"id: {ERASED} is what every erased member is shown by.", field="id")
+    head, refused = fresh(member, work)
+    topic = Topic(work.new_key(), member_topic(member), head, head)
     work.put(topic)
-    return topic.key, 0
+    return topic.key, refused
 
 
 class OneMember(Params, frozen=True):
@@ -268,7 +273,8 @@ COMMANDS = (
     ),
     Command(
         name="token.issue", params=Issue, run=issue, kind="read", rate="none", operator=True,
-        doc="A token for a member.", result=results.Token, errors=("refused",),
+        doc="A token for a member.", result=results.Token,
+        errors=("refused", "unknown_outcome"),
     ),
     Command(
         name="session.revoke", params=Revoke, run=revoke, kind="write", rate="none",

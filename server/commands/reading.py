@@ -140,7 +140,7 @@ def _participant(me: Member, part: Participant, where: Place, snapshot: Snapshot
     group = where.row.group
     if group and role == conversations.PARTICIPANT and manages(member, group, snapshot):
         role = "manager"
-    entry: Map = {"member": member.id, "name": member.name, "role": role}
+    entry: Map = {**views.shown(member), "role": role}
     if _shown(me, member, part, where, snapshot):
         entry["shown"] = part.shown
     return entry

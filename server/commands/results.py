@@ -5,7 +5,7 @@ Like `shapes`, for the reference documents and the tests; nothing passes through
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -303,3 +303,68 @@ class Groups(Shape, frozen=True):
 
     groups: list[Group]
     at: At
+
+
+class Held(Shape, frozen=True):
+    """A hold is in force."""
+
+    hold: Annotated[Id, Meta(description="To lift it by.")]
+
+
+class Hold(Shape, frozen=True):
+    """A hold, on a member or on a conversation."""
+
+    hold: Id
+    reason: str
+    at_ms: Millis
+    member: MemberRef | UnsetType = UNSET
+    conversation: Id | UnsetType = UNSET
+
+
+class Holds(Shape, frozen=True):
+    """Those in force, the newest first."""
+
+    holds: list[Hold]
+    more: More
+    next: Next | UnsetType = UNSET
+
+
+class Act(Shape, frozen=True):
+    """One entry of the audit log."""
+
+    at_ms: Millis
+    by: Literal["operator", "member", "server"]
+    cmd: str
+    outcome: Annotated[str, Meta(description="done; of an erasure begun, then complete.")]
+    about: Annotated[list[str], Meta(description="Whom it was about, by ids at that time.")]
+    detail: Annotated[
+        dict[str, Any], Meta(description="Names of fields, ids and numbers; never what was said.")
+    ]
+    member: Annotated[MemberRef, Meta(description="Who, if it was a member.")] | UnsetType = UNSET
+
+
+class Acts(Shape, frozen=True):
+    """A page of the audit log, the newest first."""
+
+    entries: list[Act]
+    more: More
+    next: Next | UnsetType = UNSET
+
+
+class ExportPlace(Shape, frozen=True):
+    """Where an export goes on."""
+
+    section: str
+    before: str | UnsetType = UNSET
+
+
+class Exported(Shape, frozen=True):
+    """A part of what is a member's."""
+
+    section: str
+    items: list[dict[str, Any]]
+    at_ms: Annotated[int, Meta(description="Of which moment this is, Unix milliseconds.")]
+    next: (
+        Annotated[ExportPlace, Meta(description="Ask with these next; absent at the end.")]
+        | UnsetType
+    ) = UNSET

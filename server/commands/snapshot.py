@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from server.commands.rights_port import RightsQueries
 from server.commands.work import Facts
 from server.domain.reports import Report
 from server.domain.rows import (
@@ -27,6 +28,10 @@ from server.domain.search import Moment, Span
 
 class Snapshot(Facts, Protocol):
     """What a read may ask beyond single rows. Every list is bounded by its caller or the rules."""
+
+    @property
+    def rights(self) -> RightsQueries:
+        """What only members' rights ask."""
 
     def heads(self, topics: Sequence[int]) -> dict[str, int]:
         """The heads of these topics, by name."""

@@ -9,14 +9,19 @@ from typing import Any
 
 from server.commands import (
     access,
+    audit,
     blocks,
     connections,
+    erasing,
+    exporting,
     group_talk,
     groups,
+    holds,
     members,
     messages,
     operator,
     own_view,
+    purging,
     purse,
     reading,
     reports,
@@ -38,16 +43,19 @@ MEMBER: dict[str, Command] = {
         own_view, search, reports,
     )
     for command in noun.COMMANDS
-}  # fmt: skip
+} | {command.name: command for command in exporting.OWN}  # fmt: skip
 OPERATOR: dict[str, Command] = {
     command.name: command
-    for commands in (operator.COMMANDS, groups.OPERATORS, purse.OPERATORS, reports.OPERATOR)
+    for commands in (
+        operator.COMMANDS, groups.OPERATORS, purse.OPERATORS, reports.OPERATOR,
+        erasing.COMMANDS, exporting.COMMANDS, holds.COMMANDS, audit.COMMANDS,
+    )
     for command in commands
-}
+}  # fmt: skip
 _INTERNAL: dict[str, Command] = {
     command.name: command
-    for commands in (operator.INTERNAL, groups.INTERNAL, group_talk.INTERNAL)
-    for command in commands
+    for noun in (operator, groups, group_talk, erasing, purging, audit)
+    for command in noun.INTERNAL
 }
 
 
@@ -58,13 +66,14 @@ def of(caller: Caller) -> dict[str, Command]:
 
 def decide(call: Call, work: Work) -> dict[str, Any]:
     """Decide one writing command on the facts. Raises `Missing`, or a `CommandError`."""
-    if call.caller.operator:
-        command = OPERATOR.get(call.cmd) or _INTERNAL[call.cmd]
-        return command.run(None, call.params, work)
-    command = MEMBER[call.cmd]
-    me = access.member(call.caller, work)
-    work.want((Topic, me.topic))  # what the caller is and may do holds until the commit
-    return command.run(me, call.params, work)
+    command = of(call.caller).get(call.cmd) or _INTERNAL[call.cmd]
+    me = None
+    if not call.caller.operator:
+        me = access.member(call.caller, work)
+        work.want((Topic, me.topic))  # what the caller is and may do holds until the commit
+    result = command.run(me, call.params, work)
+    audit.note(call.cmd, call.params, work)
+    return result
 
 
 def answer(call: Call, snapshot: Snapshot) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from server.commands.facts import Reactions
 from server.commands.work import Facts
 from server.domain import own_view
 from server.domain.own_view import Own
+from server.domain.rights import ERASED
 from server.domain.rows import Conversation, Invitation, Member, Message, Reaction
 
 Map = dict[str, Any]
@@ -22,12 +23,30 @@ SETTINGS = ("receipts", "active_status", "inmail", "sponsored", "open_profile")
 def member_id(key: int, facts: Facts) -> str:
     """A member's wire id by key."""
     row = facts.find(Member, key)
-    return row.id if row is not None else ""
+    return shown(row)["member"] if row is not None else ""
+
+
+def shown(row: Member) -> Map:
+    """Who somebody is to others: {member, name}; an erased one is nobody in particular."""
+    if row.erased_ms:
+        return {"member": ERASED, "name": ""}
+    return {"member": row.id, "name": row.name}
+
+
+def _erased_ms(key: int, facts: Facts) -> int:
+    """Since when what a member wrote is out of sight, where the policy says so; else 0. It may be
+    there still: there are steps to its removal, and a hold puts it off."""
+    if facts.policy.erase_messages == "keep":
+        return 0
+    row = facts.find(Member, key)
+    return row.erased_ms if row is not None else 0
 
 
 def profile(row: Member) -> Map:
     """A member as lists show them: {member, name, headline, avatar}."""
-    return {"member": row.id, "name": row.name, "headline": row.headline, "avatar": row.avatar}
+    if row.erased_ms:
+        return {**shown(row), "headline": "", "avatar": ""}
+    return {**shown(row), "headline": row.headline, "avatar": row.avatar}
 
 
 def settings(row: Member) -> Map:
@@ -67,6 +86,7 @@ def invitation(row: Invitation, facts: Facts) -> Map:
 def reactions(rows: Iterable[Reaction], facts: Facts, *, counted: bool = False) -> list[Map]:
     """Reactions by emoji in the order they first came: members, or above 50 a count."""
     by_emoji: dict[str, list[str]] = {}
+    rows = (row for row in rows if not _erased_ms(row.member, facts))
     for row in sorted(rows, key=lambda r: r.added_rev):
         by_emoji.setdefault(row.emoji, []).append(member_id(row.member, facts))
     if counted:
@@ -90,6 +110,7 @@ def message(
 ) -> Map:
     """A message, or its tombstone once it is deleted; `reacted` are its present reactions."""
     ids = facts.ids
+    deleted_at = row.deleted_at or _erased_ms(row.sender, facts)
     out: Map = {
         "conversation": ids.conversation(row.conversation),
         "message": ids.message(row.key),
@@ -98,8 +119,8 @@ def message(
         "sent_at": row.sent_at,
         "rev": row.rev,
     }
-    if row.deleted_at:
-        out["deleted_at"] = row.deleted_at
+    if deleted_at:
+        out["deleted_at"] = deleted_at
         return out
     out["kind"] = row.kind
     out["body"] = row.body
@@ -147,7 +168,5 @@ def roster_change(
         for key, change, role in changes:
             row = facts.find(Member, key)
             if row is not None:
-                out["changes"].append(
-                    {"member": row.id, "name": row.name, "change": change, "role": role}
-                )
+                out["changes"].append({**shown(row), "change": change, "role": role})
     return out

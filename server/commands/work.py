@@ -7,7 +7,7 @@ which the handlers of reads share over a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -58,8 +58,8 @@ class Deployment:
 class Work:
     """A command's transaction as its handler sees it."""
 
-    __slots__ = ("caller", "deployment", "endings", "events", "now_ms", "now_us", "opened",
-                 "put_rows", "signals", "until", "world")  # fmt: skip
+    __slots__ = ("caller", "deployment", "drops", "endings", "events", "now_ms", "now_us",
+                 "opened", "put_rows", "signals", "until", "world")  # fmt: skip
 
     def __init__(self, world: World, deployment: Deployment, caller: Caller, now_us: int) -> None:
         self.world = world
@@ -68,6 +68,7 @@ class Work:
         self.now_us = now_us
         self.now_ms = now_us // 1000
         self.put_rows: dict[tuple[type[Row], Ident], Row] = {}
+        self.drops: list[tuple[type[Row], dict[str, Sequence[Any]]]] = []
         self.events: list[Event] = []
         self.signals: list[Signal] = []
         self.endings: list[Ending] = []
@@ -124,6 +125,11 @@ class Work:
     def put(self, row: Row) -> None:
         """The new version of a row, or a new row."""
         self.put_rows[type(row), row.ident] = row
+
+    def drop(self, kind: type[Row], **those: Sequence[Any]) -> None:
+        """Remove every row of a kind whose columns have one of these values each, before what is
+        put is written. Only of kinds that no batch remembers: see `World.trim`."""
+        self.drops.append((kind, those))
 
     def new_key(self) -> int:
         """A key that no row has had."""

@@ -117,6 +117,14 @@ class Ids:
         """The key behind such a place, or None for what this deployment never gave out."""
         return self._decode(b"mem", text)
 
+    def hold(self, key: int) -> str:
+        """A hold's id, 22 characters."""
+        return self._encode(b"hld", key)
+
+    def hold_key(self, text: str) -> int | None:
+        """The key behind an id, or None for what this deployment never gave out."""
+        return self._decode(b"hld", text)
+
 
 def member_topic(member: str) -> str:
     """The topic of one member's own log: "member:ada"."""

@@ -14,6 +14,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1, le=2**31)]
 Millis = Annotated[int, Meta(ge=0, le=2**50)]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
+Days = Annotated[int, Meta(ge=0, le=36_500)]
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -88,6 +89,11 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     refund_within_ms: Millis = 90 * DAY  # [O] accepted, declined or answered by then
     credits_for_sale: bool = True  # [A]
 
+    # Members' rights
+    erase_messages: Literal["keep", "tombstone"] = "keep"  # [X] an erased member's messages
+    retention_days: Days = 0  # [X] messages older than that are removed; 0: kept for ever
+    audit_days: Days = 365  # [X] the same for the audit log
+
     # Signals
     typing_ms: Millis = 6_000  # lasts unless renewed
     typing_renew_ms: Millis = 3_000  # renewed at most this often
@@ -114,6 +120,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     rate_read: Rate = Rate(20.0, 100)
     rate_search: Rate = Rate(2.0, 20)
     rate_connect: Rate = Rate(5.0, 60)
+    rate_export: Rate = Rate(1.0, 30)
 
 
 DEFAULT = Policy()

@@ -49,6 +49,7 @@ class Member(Row, frozen=True):
     alive: bool = True
     refused_until_us: int = 0  # tokens with `iat` up to here are refused, in microseconds
     devices_revoked: bool = False  # some jti of this member is refused: look it up
+    erased_ms: int = 0  # since when they are shown as nobody; see `domain.rights`
 
 
 class Topic(Row, frozen=True):

@@ -142,6 +142,12 @@ class Hub:
         ):
             self.audiences.pop(audience.member, None)
 
+    def forget(self, member: str) -> None:
+        """Nobody bears this id any more: when they were last here is not the next one's."""
+        audience = self.audiences.get(member)
+        if audience is not None:
+            audience.last_active_ms = 0
+
     def _touch(self, audience: Audience) -> None:
         audience.last_active_ms = self.now_ms()
 

@@ -14,10 +14,12 @@ from server.commands.facts import (
     GroupNamed,
     GroupsOf,
     Handle,
+    Held,
     Ident,
     Lots,
     Memberships,
     Named,
+    Passed,
     Reactions,
     Sessions,
     Tokens,
@@ -37,7 +39,7 @@ from server.domain.rows import (
     Row,
     Topic,
 )
-from server.store import reports, tables
+from server.store import reports, rights, tables
 from server.store.rows import among, by_identity, fetch
 
 
@@ -225,4 +227,6 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     Lots: _lots,
     Connections: _connections,
     **reports.INDEXES,
+    Held: rights.learn_held,
+    Passed: rights.learn_passed,
 }

@@ -177,6 +177,11 @@ class Batch:
         facts.load(self._connection, wants, self._world)
 
     def _apply(self, work: Work) -> None:
+        if work.drops:
+            self.flush()
+            for kind, those in work.drops:
+                rows.drop(self._connection, kind, those)
+            self._world.trim()  # what is known of these kinds may be gone
         for (kind, ident), row in work.put_rows.items():
             self._world.apply(row)
             if kind in TABLES:

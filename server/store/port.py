@@ -33,5 +33,9 @@ class Store(Protocol):
     async def idle(self) -> None:
         """Wait until everything submitted so far has been delivered."""
 
+    async def settle(self) -> bool:
+        """See to it that nothing is left on the disk of what has been removed, where that is the
+        store's own to do; False where it has to be tried again."""
+
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

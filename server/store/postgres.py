@@ -221,6 +221,10 @@ class PostgresStore:
             self._idle = self._idle or self._loop.create_future()
             await asyncio.shield(self._idle)
 
+    async def settle(self) -> bool:
+        """Nothing to do: the database's vacuum does."""
+        return True
+
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""
         self._closing = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
+from server.domain.rights import LATEST, Departed
 from server.domain.rows import DeviceToken, Entry, Fence, Refusal, Row
 from server.store.tables import TABLES, Packed
 
@@ -231,12 +232,23 @@ def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
     return _upsert(kind, rows), _ways(kind, dialect)
 
 
+def drop(connection: Connection, kind: type[Row], those: Mapping[str, Sequence[Any]]) -> None:
+    """Remove the rows of a kind whose columns have one of these values each."""
+    table = TABLES[kind]
+    same = (among(connection, table.c[name], values) for name, values in those.items())
+    connection.execute(delete(table).where(*same))
+
+
 def purge(connection: Connection, now_ms: int) -> None:
     """Forget tokens that have expired, with which nobody can come back, and old fences: a node
     that has not read them is found out by the gap."""
     for kind in (DeviceToken, Refusal):
         table = TABLES[kind]
         connection.execute(delete(table).where(table.c.expires_ms < now_ms))
+    gone = TABLES[Departed].c
+    connection.execute(
+        delete(TABLES[Departed]).where(gone.expires_ms < now_ms, gone.digest != LATEST)
+    )
     fence = TABLES[Fence].c
     last = select(func.max(fence.seq)).scalar_subquery()
     connection.execute(

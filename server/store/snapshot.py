@@ -29,6 +29,7 @@ from server.domain.rows import (
 )
 from server.domain.search import Moment, Span
 from server.store import facts, inboxes, reports, search
+from server.store.rights import SqlRights
 from server.store.rows import among, build, by_identity, columns, entries_of, fetch, padded
 from server.store.rulebook_reads import RulebookReads
 from server.store.tables import (
@@ -84,6 +85,11 @@ class SqlSnapshot(RulebookReads):
         if ident not in known:
             self.want((kind, ident))
         return known[ident]
+
+    @property
+    def rights(self) -> SqlRights:
+        """What only members' rights ask."""
+        return SqlRights(self._connection)
 
     def heads(self, topics: Sequence[int]) -> dict[str, int]:
         """The heads of these topics, by name."""

@@ -35,6 +35,7 @@ from server.store.snapshot import SqlSnapshot
 T = TypeVar("T")
 READERS = 2
 READS_WAITING = 1_024
+PATIENCE_S = 0.05  # for readers, while nobody writes
 
 
 def now_us() -> int:
@@ -54,6 +55,7 @@ def _engine(path: Path, begin: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",  # acknowledged means synced
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is erased is overwritten, not only forgotten
             "cache_size=-65536",
             "wal_autocheckpoint=4000",
         ):
@@ -79,6 +81,7 @@ class SqliteFile:
             path.chmod(0o600)
         except OSError as error:
             raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}") from error
+        self._path = path
         self.writing = _engine(path, "BEGIN IMMEDIATE")
         self.reading = _engine(path, "BEGIN")
         try:
@@ -91,6 +94,18 @@ class SqliteFile:
         except BaseException:
             self.close()
             raise
+
+    def empty_log(self) -> bool:
+        """Checkpoint, and truncate what was written ahead; False where a reader was in the way."""
+        connection = sqlite3.connect(self._path, timeout=PATIENCE_S)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of it, beside the writer
+            ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.OperationalError:  # somebody writes
+            return False
+        finally:
+            connection.close()
+        return not busy
 
     def close(self) -> None:
         """Let go of the file."""
@@ -149,6 +164,10 @@ class SqliteStore:
         if self.waiting:
             self._idle = self._idle or self._loop.create_future()
             await asyncio.shield(self._idle)
+
+    async def settle(self) -> bool:
+        """Write the log into the database and empty it: it holds pages as they were."""
+        return await self._loop.run_in_executor(self._readers, self._file.empty_log)
 
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-from server.domain import own_view, reports, rows
+from server.domain import own_view, reports, rights, rows
 from server.domain.rows import Row, Span
 
 metadata = MetaData()
@@ -108,6 +108,7 @@ member = _table(
     _text("avatar"), _text("plan"), Column("facets", Packed(dict[str, list[str]]), nullable=False),
     _flag("receipts"), _flag("active_status"), _flag("inmail"), _flag("sponsored"),
     _flag("open_profile"), _flag("alive"), _int("refused_until_us"), _flag("devices_revoked"),
+    _int("erased_ms"),
     Index("member_id", "id", unique=True),
 )  # fmt: skip
 topic = _table(
@@ -215,6 +216,24 @@ report = _table(
     Index("report_open", "closed_ms", "at_ms", "key"),
 )  # fmt: skip
 last_seen = _table("last_seen", _key("member"), _int("at_ms"))
+# Members' rights.
+erasure = _table(
+    "erasure", _key("member"), _int("topic"), _int("head"), _int("asked_ms"), _flag("hidden")
+)
+departed = _table(
+    "departed", Column("digest", Text, primary_key=True), _int("head"), _int("refused_until_us"),
+    _int("expires_ms"),
+)  # fmt: skip
+expiry = _table("expiry", _key("conversation"), _int("seq"))
+hold = _table(
+    "hold", _key("key"), _int("member"), _int("conversation"), _text("reason"), _int("at_ms"),
+    Index("hold_member", "member"), Index("hold_conversation", "conversation"),
+)  # fmt: skip
+audit = _table(
+    "audit", _key("key"), _int("at_ms"), _text("by"), _text("actor"), _text("cmd"), _text("about"),
+    _text("other"), _text("outcome"), Column("detail", Packed(dict[str, Any]), nullable=False),
+    Index("audit_at", "at_ms", "key"),
+)  # fmt: skip
 # Nodes' own, not rows that commands decide on.
 lease = Table(
     "lease", metadata, Column("node", Text, primary_key=True), _int("beat"), _int("passed"),
@@ -246,5 +265,11 @@ TABLES: dict[type[Row], Table] = {
     own_view.Own: own,
     own_view.Draft: draft,
     reports.Report: report,
+    rights.Erasure: erasure,
+    rights.Departed: departed,
+    rights.Expiry: expiry,
+    rights.Hold: hold,
+    rights.Audit: audit,
+    rights.LastSeen: last_seen,
 }
-KEYED = (member, topic, invitation, conversation, message, group, credit, report)
+KEYED = (member, topic, invitation, conversation, message, group, credit, report, hold, audit)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from server.commands import table
+from server.commands import audit, table
 from server.commands.command import Command, Params
 from server.commands.groups import PutGroup
 from server.commands.members import Presence
@@ -27,9 +27,11 @@ from server.errors import Busy, CommandError, Internal, Invalid, RateLimited
 from server.realtime.hub import Hub
 from server.store.port import Store
 from server.web.announcements import Announcements
-from server.web.deletions import Deletions
+from server.web.deletions import WAKES, Deletions
 from server.web.jobs import Job
 from server.web.provisioning import put_group
+from server.web.retention import Retention
+from server.web.steps import carried_out
 from server.web.tokens import Tokens
 
 log = logging.getLogger("subrosa.web")
@@ -77,10 +79,10 @@ class Dispatcher:
         self._loop = asyncio.get_running_loop()
         self._reading: set[asyncio.Task[None]] = set()
         deletions, announcements = Deletions(store), Announcements(store)
-        self.jobs: tuple[Job, ...] = (deletions, announcements)
-        self._wakes: dict[str, Job] = {
-            "member.delete": deletions, "conversation.start": announcements,
-        }  # fmt: skip
+        self.deletions, self.retention = deletions, Retention(store, policy)
+        self.jobs = (deletions, announcements, self.retention)
+        self._wakes: dict[str, Job] = dict.fromkeys(WAKES, deletions)
+        self._wakes["conversation.start"] = announcements
         self.node = store.deployment.node
 
     def command(self, caller: Caller, name: str) -> Command:
@@ -135,6 +137,12 @@ class Dispatcher:
         call = Call(caller, command.name, params, done)
         finish = self._counted(command, done)
         try:
+            token = ""
+            if isinstance(params, Issue):
+                token = self.tokens.issue(params.member, params.ttl)
+            if command.name in audit.READS:  # noted for good before it is answered
+                noted = audit.Reading(cmd=command.name, params=params)
+                await carried_out(self.store, caller, "audit.read", noted)
             # Before the snapshot that decides who may know of it: never newer than the right.
             present = self._present(params) if isinstance(params, Presence) else {}
             answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
@@ -143,7 +151,7 @@ class Dispatcher:
                 for member in visible:
                     self._attend(answer["members"], member, present.get(member), elsewhere)
             elif isinstance(params, Issue):
-                answer["token"] = self.tokens.issue(params.member, params.ttl)
+                answer["token"] = token
             finish(Outcome(result=answer))
         except CommandError as error:
             finish(Outcome(error=error))
@@ -200,6 +208,8 @@ class Dispatcher:
         outcome = await asyncio.shield(future)
         if outcome.error is not None:
             raise outcome.error
+        if name in ("member.delete", "member.erase"):
+            self.hub.forget(params["id"])
         return outcome.result or {}
 
     async def _put_group(self, command: Command, p: PutGroup) -> dict[str, Any]:

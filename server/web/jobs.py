@@ -2,7 +2,8 @@
 
 Steps are idempotent commands of the house's own, given behind live sends through the same group
 commit. A job goes on at the next start if the server stops between them, and is looked for now
-and then, since another node may have stopped.
+and then, since another node may have stopped. Where several nodes run, each may do it: a step that
+another has done changes nothing.
 """
 
 from __future__ import annotations
@@ -12,29 +13,11 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 
-from server.commands.command import Params
-from server.commands.outcome import Call, Caller, Outcome
-from server.errors import Busy
 from server.store.port import Store
 
 log = logging.getLogger("subrosa.web")
-LOOK_S = 30
-_OPERATOR = Caller("")
-
-
-async def submit(store: Store, cmd: str, params: Params) -> Outcome:
-    """Carry out one step; what has been submitted happens, whoever still waits."""
-    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-    def done(outcome: Outcome) -> None:
-        if not future.done():
-            future.set_result(outcome)
-
-    try:
-        store.submit(Call(_OPERATOR, cmd, params, done))
-    except Busy as error:
-        return Outcome(error=error)
-    return await asyncio.shield(future)
+LOOK_S = 30.0
+FAILED_S = 60.0
 
 
 class Job(ABC):
@@ -50,18 +33,19 @@ class Job(ABC):
         self._wanted.set()
 
     async def run(self) -> None:
-        """Work until cancelled; a step that fails is tried again with the next look."""
+        """Work until cancelled; what fails is tried again after a while."""
+        wait_s = 0.0
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S):
+                async with asyncio.timeout(wait_s):
                     await self._wanted.wait()
             self._wanted.clear()
             try:
-                while await self.step():
-                    pass
+                wait_s = await self.turn()
             except Exception:
-                log.exception("a job stopped; it goes on with the next look")
+                log.exception("a job stopped; it goes on in a minute")
+                wait_s = FAILED_S
 
     @abstractmethod
-    async def step(self) -> bool:
-        """Do a little; answers whether there is more."""
+    async def turn(self) -> float:
+        """Do what there is to do; answers after how many seconds to look again."""

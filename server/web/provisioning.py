@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from server.commands import groups
 from server.commands.groups import PutGroup
 from server.store.port import Store
-from server.web.jobs import submit
+from server.web.steps import OPERATOR, carried_out
 
 
 async def put_group(store: Store, p: PutGroup) -> dict[str, Any]:
@@ -21,7 +21,5 @@ async def put_group(store: Store, p: PutGroup) -> dict[str, Any]:
     steps = await store.read(lambda snapshot: groups.steps(p, snapshot))
     bare = replace(p, managers=None, members=None)
     for cmd, params in (("group.put", bare), *(("group.step", step) for step in steps)):
-        outcome = await submit(store, cmd, params)
-        if outcome.error is not None:
-            raise outcome.error
+        await carried_out(store, OPERATOR, cmd, params)
     return {"id": p.id}

@@ -14,7 +14,14 @@ from tests.support.nursery import Nursery
 HERE = Path(__file__).parent
 
 # What is about one process, its files, its sockets or its command line is the same in every house.
-ONE_PROCESS = ("test_running", "test_drain", "test_handshake", "test_http", "test_tokens")
+ONE_PROCESS = (
+    "test_running",
+    "test_drain",
+    "test_handshake",
+    "test_http",
+    "test_tokens",
+    "test_rights_at_the_command_line",
+)
 
 
 # Each allowed pair of store and bus meets the commands that most others are like.

@@ -194,6 +194,12 @@ async def run_the_house(w: Witness) -> None:
     await w.operate("batch", commands=mixed)
     await w.operate("session.revoke", member="tim", device="phone")
     await w.operate("member.delete", id="x")
+    hold = (await w.operate("hold.put", member="tim", reason="a case"))["hold"]
+    await w.operate("hold.list")
+    await w.operate("hold.delete", hold=hold)
+    await w.operate("member.export", id="ada", section="messages", limit=1)
+    await w.operate("member.erase", id="x")
+    await w.operate("audit.list", limit=1)
 
 
 async def test_every_command_and_event_is_as_documented() -> None:
@@ -216,6 +222,7 @@ async def test_every_command_and_event_is_as_documented() -> None:
         await w.tell(ada, "ping")
         await w.tell(ada, "settings.get")
         await w.tell(ada, "settings.set", sponsored=False)
+        await w.tell(ada, "export")
         await w.tell(ada, "refresh", token=server.token("ada"))
         await talk(w, ada, grace)
         await gather(w, ada, grace)

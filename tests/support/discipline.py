@@ -23,7 +23,7 @@ from unittest.mock import patch
 from server.commands import facts, purse
 from server.commands.outcome import Call
 from server.commands.work import Work
-from server.domain import own_view, reports, rows
+from server.domain import own_view, reports, rights, rows
 from server.domain.rows import Conversation, Member, Row, Topic
 from server.errors import CommandError
 from server.store.claims import Rehearsal
@@ -37,6 +37,9 @@ EXCEPT = {
     "resume": {"Conversation"},
     # What a client_id made, told again by what never changes; and who of those mentioned is there.
     "message.send": {"Message", "Handle", "Member"},
+    # Who bears an id at the moment that is noted, or from which a hold holds; conversations stay.
+    "audit.read": {"Handle"},
+    "hold.put": {"Handle", "Conversation"},
     # Deleted again: a tombstone stays as it is.
     "message.delete": {"Message", "Conversation", "Member"},
 }
@@ -144,7 +147,11 @@ class Discipline:
     def _judge(self, call: Call, work: Work, decision: Decision, came_to: str) -> None:
         self.decisions[call.cmd] += 1
         put = {} if came_to else work.put_rows
-        made = {row.key for row in put.values() if isinstance(row, Topic) and not row.head}
+        made = {
+            row.key
+            for (kind, ident), row in put.items()
+            if isinstance(row, Topic) and row.head == row.floor and (kind, ident) not in self._known
+        }
         claims = decision.claims | made
         before = _Before(self._known, work)
         after = _Before({**self._known, **put}, work)
@@ -253,6 +260,8 @@ class _Before:
         if kind is rows.LiveSession:
             row = self._row(kind, ident)
             return self._member(row.member) if row is not None else set()
+        if kind in _OF_HOLDS:
+            return {rights.HOLDS}
         assert kind in _FREE, kind
         return set()
 
@@ -260,7 +269,12 @@ class _Before:
 _OF_A_MEMBER = {
     Member, facts.Memberships, facts.Devices, facts.Sessions, facts.Tokens, rows.Creation,
     rows.DeviceToken, rows.Refusal, rows.Wallet, rows.Tally, facts.Lots, facts.GroupsOf,
-    facts.Connections, facts.OpenReports,
+    facts.Connections, facts.OpenReports, rights.Erasure,
 }  # fmt: skip
+_OF_HOLDS = {rights.Hold, facts.Held, rights.Expiry}
 # The fence log has a lock of its own; a name's topic is its member's, looked at where it is made.
-_FREE = {facts.FenceHead, rows.Fence, facts.Named, facts.GroupNamed}
+# An act is written once; what is left of an id is written with the id; leases only ever go on.
+_FREE = {
+    facts.FenceHead, rows.Fence, facts.Named, facts.GroupNamed, rights.Audit, rights.Departed,
+    facts.Passed,
+}  # fmt: skip
