@@ -117,21 +117,23 @@ def slope(directory: Path, _turns: int, say: Say) -> dict[str, Any]:
                 conns=len(connects), opens=opens, publish=publish,
                 expect=len(connects), window=WINDOW,
             )  # fmt: skip
-        ended = {
-            why: house.metric(f"subrosa_{why}_total") for why in ("too_slow", "aborted", "accepted")
+        bounds = {
+            name: house.metric(f"subrosa_{name}")
+            for name in ("too_slow_total", "held_bytes_most", "held_seconds_most")
         }
     warm = [(at / 60, size) for at, size in samples if at >= WARM_UP_S]
     line = statistics.linear_regression(*zip(*warm, strict=True))
     sizes = [size for _, size in warm]
     say(
         f"{found['seconds']:.0f} s, {found['published']:,} messages to {READERS:,} readers,"
-        f" {ended['too_slow']:.0f} ended for not reading;"
+        f" one had {bounds['held_bytes_most']:,.0f} bytes waiting at most, for"
+        f" {bounds['held_seconds_most']:.0f} s; {bounds['too_slow_total']:.0f} ended as too slow;"
         f" {min(sizes) / 1e6:.0f} to {max(sizes) / 1e6:.0f} MB"
     )
     return {
         "median": {"subrosa": line.slope},
         "samples": samples,
-        "ended": ended,
+        "bounds": bounds,
         "published": found["published"],
         "unit": "bytes a minute",
     }
