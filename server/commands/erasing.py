@@ -240,7 +240,7 @@ def _identity(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
     nobody = rights.nobody(row, f"{rights.ERASED}.{work.ids.message(row.key)}", work.now_ms)
     work.put(nobody)
     audit.write("member.erase", work, row.id, outcome="complete", by=audit.SERVER)
-    if row.id == nobody.id:  # its id and its log have been somebody else's for long
+    if not row.topic:  # its id and its log have been somebody else's for long
         return
     log = work.need(Topic, row.topic)
     work.want((Departed, LATEST))

@@ -194,6 +194,13 @@ class House:
         result: dict[str, Any] = answer.json()["result"]
         return result
 
+    def metric(self, name: str) -> float:
+        """A number without labels, as the server says it now."""
+        text = self._http.get("/metrics", headers=self._operator).text
+        found = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        assert found is not None, name
+        return float(found[1])
+
     def members(self, count: int) -> dict[str, str]:
         """So many new members: their ids and a token of each."""
         ids = [f"m{number}" for number in range(count)]

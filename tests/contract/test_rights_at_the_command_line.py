@@ -120,7 +120,9 @@ async def test_an_erasure_that_is_killed_in_the_midst_is_finished_by_the_next_st
             await asyncio.sleep(0.02)
         async with HttpPeer(base, tokens["grace"]) as grace:
             page = await grace.call("conversation.history", conversation=place, limit=200)
-            assert {(m["sender"], m.get("body")) for m in page["messages"]} == {("erased.member", None)}
+            assert {(m["sender"], m.get("body")) for m in page["messages"]} == {
+                ("erased.member", None)
+            }
             got = await grace.call("conversation.get", conversation=place)
             assert (got["seq"], got["unread"]) == (count, 0)
         while "canary" in bytes_of(data / "subrosa.db"):
