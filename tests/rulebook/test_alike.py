@@ -37,7 +37,7 @@ async def asked(
     without was none of the command's. A node that has its store to itself does nothing meanwhile,
     and what it has read it does not read again: there the first try counts.
     """
-    tries = []
+    tries: list[tuple[bytes, list[str]]] = []
     while len(tries) < (3 if server.node.settings.database else 1):
         await server.quiet()
         with statements() as given:
