@@ -146,6 +146,14 @@ class Calls(abc.ABC):
         """Decline a message request."""
         return await self.call("request.decline", conversation=conversation)
 
+    async def close(self, conversation: str) -> Map:
+        """Close to the other what an answered approach has opened."""
+        return await self.call("conversation.close", conversation=conversation)
+
+    async def groups(self) -> Map:
+        """The groups that one is in: {groups [{group, name, role, size}]}."""
+        return await self.call("group.list")
+
     # --- people -----------------------------------------------------------------------------
 
     async def invite(self, to: str, note: str | None = None) -> Map:
@@ -199,6 +207,10 @@ class Calls(abc.ABC):
     async def explain(self, to: str) -> Map:
         """Which ways to a member are open: {ways [{kind, allowed, cost, needs}]}."""
         return await self.call("explain", to=to)
+
+    async def credits(self, limit: int | None = None, before: str | None = None) -> Map:
+        """One's credits: {balance, entries [{at_ms, change, reason, expires_at?}], more, next}."""
+        return await self.call("credits.get", limit=limit, before=before)
 
     async def settings(self, **switches: bool) -> Map:
         """All settings, after changing those given: receipts, active_status, inmail, …"""

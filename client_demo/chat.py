@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
+from client_demo import notices
 from client_demo.client import Client
 from client_demo.conversations import ONE_TO_ONE, Conversation, Message
 from client_demo.errors import ClientError, CommandError, SessionEnded, StateUnusable
@@ -52,6 +53,8 @@ class Chat:
         """The open conversation, if any."""
         self.draft_to: str = ""
         """A member who is written to without a conversation so far."""
+        self.unpaid: tuple[Map, int] | None = None
+        """A message that would cost something, and how much: nothing is spent without a word."""
         self.online = False
         self._was_offline = False
         self.awaited: set[str] = set()
@@ -146,9 +149,16 @@ class Chat:
                 error = CommandError(
                     event.data["code"], event.data["message"], details=event.data["details"]
                 )
-                self.screen.failure(error, f"not sent: “{event.data['params'].get('body', '')}”")
+                self._refused(error, event.data["params"])
             case _:
                 await self._apply(event)
+
+    def _refused(self, error: CommandError, params: Map) -> None:
+        if question := notices.price(error):
+            self.unpaid = (params, error.cost or 0)
+            self.screen.notice(question)
+        else:
+            self.screen.failure(error, f"not sent: “{params.get('body', '')}”")
 
     async def _apply(self, event: Event) -> None:
         if event.name == "message.created":
@@ -206,18 +216,19 @@ class Chat:
             case "roster.changed":
                 for change in data.get("changes", ()):
                     where = f" ({screen.title(room)})" if room is not None and not here else ""
-                    who = screen.name(change["member"])
-                    screen.notice(f"{who} {_happened(change['change'])}{where}")
+                    screen.notice(f"{notices.change(change, screen)}{where}")
             case "conversation.joined":
                 screen.notice("you are in a new conversation: /list")
             case "conversation.left" if room is not None:
                 screen.notice(f"you are no longer in {screen.title(room)}")
             case "invitation.received":
                 screen.notice(f"{screen.name(data['from'])} invites you to connect: /invitations")
-            case "invitation.answered" if data.get("accepted"):
+            case "invitation.answered" if data["accepted"] and data["member"] != self.inbox.me:
                 screen.notice(f"{screen.name(data['member'])} accepted your invitation")
             case "connection.added":
                 screen.notice(f"you are connected with {screen.name(data['member'])}")
+            case _ if words := notices.notice(event, room, screen):
+                screen.notice(words)
 
     def _seen(self, room: Conversation, data: Map) -> None:
         mine = [m.seq for m in room.messages.values() if m.sender == self.inbox.me]
@@ -354,7 +365,3 @@ class Chat:
             log.info("not told: %s", type(error).__name__)
             return False
         return True
-
-
-def _happened(change: str) -> str:
-    return {"added": "was added", "removed": "was removed", "left": "left"}.get(change, change)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from client_demo.protocol import Event, Map
 
 ONE_TO_ONE = "one_to_one"
+VIEWER = "viewer"  # of a group's conversation: was mentioned, reads from there on, writes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +206,6 @@ def newest(known: Message, other: Message) -> Message:
 
 def title(room: Conversation, me: str) -> str:
     """What a conversation is called: its title, or the names of the others in it."""
-    others = [person.name or member for member, person in room.people.items() if member != me]
+    people = room.people.items()
+    others = [one.name or member for member, one in people if member != me and one.role != VIEWER]
     return room.title or ", ".join(others) or f"{room.participant_count} participants"

@@ -108,6 +108,8 @@ class Inbox:
             case "settings.changed":
                 self.stale.update(self.conversations)  # whose receipts are shown
                 return Applied(news=True)
+            case "position.passed":
+                return NOTHING  # what it stands for is not this member's to see
             case _ if "conversation" in data:
                 return self._conversation(event, data)
             case _:

@@ -118,21 +118,6 @@ async def who_command(chat: Chat, rest: str) -> None:
     chat.screen.rows(rows, "nobody whose activity is shown to you")
 
 
-async def explain_command(chat: Chat, rest: str) -> None:
-    """Show which ways to a member are open."""
-    who = naming.member(chat, rest)
-    rows = []
-    for way in (await chat.client.explain(who))["ways"]:
-        cost = f", {way['cost']} credit" if way.get("cost") else ", free"
-        needs = way.get("needs")
-        what = ", ".join(needs) if isinstance(needs, list) else needs
-        open_ = (
-            f"open{cost}" if way["allowed"] else f"closed; needs: {what or 'nothing you can do'}"
-        )
-        rows.append((way["kind"], open_))
-    chat.screen.rows(rows, f"no way to {who} is open to you")
-
-
 async def settings_command(chat: Chat, rest: str) -> None:
     """Show or change your switches."""
     words = shlex.split(rest)

@@ -163,7 +163,11 @@ class Screen:
         line.append(self.name(message.sender), style="bold")
         if room is not None and (room.title or room.participant_count > 2):
             line.append(f" in {self.title(room)}")
+        if message.kind not in ("", "direct"):
+            line.append(f" [{clean(message.kind)}]", style="dim")
         line.append(f": {self._gist(message)}")
+        if room is not None and room.state == "request" and message.sender != self._inbox.me:
+            line.append("  (a request: /requests)", style="dim")
         self._out(line)
 
     def changed(self, event: str, message: Message, member: str) -> None:

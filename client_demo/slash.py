@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from client_demo import own, people, talking
+from client_demo import own, people, talking, ways
 from client_demo.chat import Chat
 from client_demo.naming import Misused
 
@@ -94,7 +94,16 @@ COMMANDS = _table(
     ("/remove NAME", talking.remove_command),
     ("/leave", talking.leave_command),
     ("/rename TITLE", talking.rename_command),
-    ("/request accept|decline", talking.request_command),
+    ("/explain NAME", ways.explain_command),
+    ("/inmail NAME SUBJECT = TEXT", ways.inmail_command),
+    ("/pay [no]", ways.pay_command),
+    ("/credits", ways.credits_command),
+    ("/requests", ways.requests_command),
+    ("/request accept|decline [N]", ways.request_command),
+    ("/end", ways.end_command),
+    ("/groups", ways.groups_command),
+    ("/group ID NAME … = TITLE", ways.group_command),
+    ("/announce ID = TITLE", ways.announce_command),
     ("/connections", people.connections_command),
     ("/invite NAME [NOTE]", people.invite_command),
     ("/invitations", people.invitations_command),
@@ -107,7 +116,6 @@ COMMANDS = _table(
     ("/unblock NAME", people.unblock_command),
     ("/blocks", people.blocks_command),
     ("/who [NAME …]", people.who_command),
-    ("/explain NAME", people.explain_command),
     ("/settings [NAME on|off]", people.settings_command),
     ("/help", help_command),
     ("/quit", quit_command),

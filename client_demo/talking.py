@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from client_demo import naming
 from client_demo.chat import Chat
+from client_demo.conversations import VIEWER
 
 LISTS = ("unread", "connections", "others", "archived", "starred", "reported")
 
@@ -75,10 +76,11 @@ async def new_command(chat: Chat, rest: str) -> None:
     if not members:
         raise naming.Misused("like this: /new NAME NAME … = TITLE")
     made = await chat.client.start(members, title=title.strip() or None)
-    await _enter_by_id(chat, made["conversation"])
+    await enter_by_id(chat, made["conversation"])
 
 
-async def _enter_by_id(chat: Chat, conversation: str) -> None:
+async def enter_by_id(chat: Chat, conversation: str) -> None:
+    """Open a conversation that the messenger may not have read yet."""
     room = chat.inbox.load(await chat.client.conversation(conversation))
     await chat.enter(room)
 
@@ -89,7 +91,7 @@ async def add_command(chat: Chat, rest: str) -> None:
     made = await chat.client.add(room.id, naming.member(chat, rest))
     if made["conversation"] != room.id:
         chat.screen.notice("a conversation of two stays as it is: this is a new one")
-        await _enter_by_id(chat, made["conversation"])
+        await enter_by_id(chat, made["conversation"])
 
 
 async def remove_command(chat: Chat, rest: str) -> None:
@@ -113,19 +115,9 @@ async def people_command(chat: Chat, rest: str) -> None:
     rows = []
     for ident, person in room.people.items():
         seen = f", seen up to #{person.shown}" if person.shown and ident != chat.inbox.me else ""
+        seen = ", reads and writes nothing" if person.role == VIEWER else seen
         rows.append((ident, f"{person.name} ({person.role}{seen})"))
     chat.screen.rows(rows, f"{room.participant_count} participants")
-
-
-async def request_command(chat: Chat, rest: str) -> None:
-    """Answer a message request."""
-    room = naming.room(chat)
-    if rest == "accept":
-        await chat.client.accept_request(room.id)
-    elif rest == "decline":
-        await chat.client.decline_request(room.id)
-    else:
-        raise naming.Misused("like this: /request accept or /request decline")
 
 
 async def reply_command(chat: Chat, rest: str) -> None:

@@ -1,4 +1,5 @@
-"""The conversation of docs/transcript.md, held again by the real terminals over a real server."""
+"""The conversations of docs/transcript.md and docs/transcript-ways.md, held again by the real
+terminals over a real server."""
 
 from __future__ import annotations
 
@@ -14,17 +15,18 @@ from tests.support.running import running_node
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "transcript.md").read_text()
+WAYS = (ROOT / "docs" / "transcript-ways.md").read_text()
 PATIENCE_S = 25.0
 
 
 def told(line: str) -> str:
-    """A line without the time of day in it."""
-    return re.sub(r"\d\d:\d\d", "--:--", line.rstrip())
+    """A line without dates and the time of day in it."""
+    return re.sub(r"(\d{4}-\d\d-\d\d |\d{1,2} [A-Z][a-z]{2} )?\d\d:\d\d", "--:--", line.rstrip())
 
 
-def script(member: str) -> list[tuple[list[str], str]]:
+def script(member: str, text: str) -> list[tuple[list[str], str]]:
     """What a member's terminal shows before each line that is typed, and that line."""
-    (block,) = re.findall(rf"^```{member}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(rf"^```{member}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     steps: list[tuple[list[str], str]] = []
     shown: list[str] = []
     for line in block.splitlines():
@@ -40,12 +42,12 @@ def script(member: str) -> list[tuple[list[str], str]]:
 class Terminal:
     """One member's messenger as a process; lines are typed once what comes before them is there."""
 
-    def __init__(self, base: str, member: str, state: Path) -> None:
+    def __init__(self, base: str, member: str, state: Path, text: str = TEXT) -> None:
         self._command = [
             sys.executable, "-m", "client_demo", "chat", "--as", member, "--plain",
             "--url", base, "--state", str(state / f"{member}.db"),
         ]  # fmt: skip
-        self._steps = script(member)
+        self._steps = script(member, text)
         self._lines: Counter[str] = Counter()
         self._news = asyncio.Condition()
         self.answers = asyncio.Event()
@@ -120,3 +122,25 @@ async def test_the_transcript_can_be_held_again(tmp_path: Path) -> None:
         assert [event["event"] for event in socket.all_events] == ["settings.changed"]
         for word in (b"point cloud", b"guido", b"slab", b"Ferreira"):
             assert word not in socket.bytes
+
+
+async def test_a_walk_along_each_way_can_be_taken_again(tmp_path: Path) -> None:
+    members = ("lynn", "hedy", "edith", "tim", "ken")
+    async with running_node(demo=True) as server:
+        taken = {m: Terminal(server.base, m, tmp_path, WAYS) for m in members}
+        everybody = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            walks = {m: group.create_task(one.hold(everybody)) for m, one in taken.items()}
+            # What is written before somebody is there would be unread, and not printed.
+            for one in taken.values():
+                await one.answers.wait()
+            everybody.set()
+        for member, walk in walks.items():
+            assert walk.result() == taken[member].whole, member
+
+
+def test_the_walk_shows_every_kind() -> None:
+    assert "#" in WAYS
+    for kind in ("open_profile", "group", "inmail"):
+        assert f"[{kind}]" in WAYS
+    assert "direct        open, free" in WAYS

@@ -96,7 +96,7 @@ class HouseSession:
                 return {}
             case "explain":
                 return {
-                    "ways": [{"kind": "direct", "allowed": False, "cost": 0, "needs": "connect"}]
+                    "ways": [{"kind": "direct", "allowed": False, "cost": 0, "needs": ["connect"]}]
                 }
             case "presence.get":
                 return {"members": {m: {"active": True} for m in params["members"]}}

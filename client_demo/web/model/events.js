@@ -107,6 +107,7 @@ const HANDLERS = {
     return ["settings", "timeline"];
   },
   "request.received": wantConversation,
+  "request.answered": wantConversation,
 };
 
 /**
@@ -152,7 +153,7 @@ function changedRoster(state, { conversation, changes = [], participant_count: c
   for (const { member, name, change, role } of changes) {
     participants = participants.filter((one) => one.member !== member);
     if (change === "added") participants = [...participants, { member, name, role }];
-    if (!again) state.notice(conversation, rosterNotice(name, change));
+    if (!again) state.notice(conversation, rosterNotice(name, change, role));
     state.people.learn([{ member, name }]);
     if (change !== "added") state.typing.stopped(conversation, member);
   }
@@ -160,8 +161,10 @@ function changedRoster(state, { conversation, changes = [], participant_count: c
   return ["list", "timeline"];
 }
 
-/** @param {string} name @param {string} change */
-function rosterNotice(name, change) {
+/** @param {string} name @param {string} change @param {string} role */
+function rosterNotice(name, change, role) {
+  if (change === "added" && role === "viewer")
+    return `${name} was mentioned and can read from here on.`;
   if (change === "added") return `${name} was added.`;
   return change === "removed" ? `${name} was removed.` : `${name} left.`;
 }

@@ -74,13 +74,14 @@ export class Messenger {
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, clientId }) =>
+      send: ({ target, body, clientId, maxCost }) =>
         command("message.send", {
           ...(target.startsWith(DRAFT)
             ? { to: target.slice(DRAFT.length) }
             : { conversation: target }),
           body,
           client_id: clientId,
+          ...(maxCost > 0 ? { max_cost: maxCost } : {}),
         }),
       sent: (outgoing, result) => this.sent(outgoing, result),
       changed: () => changes.changed("timeline"),
@@ -258,6 +259,12 @@ export class Messenger {
     if ((await this.attempt(cmd, { invitation })) === null) return;
     this.state.invitations.delete(invitation);
     this.changes.changed("invitations");
+  }
+
+  /** Answer a message request. @param {string} conversation @param {boolean} accept */
+  async answerRequest(conversation, accept) {
+    const cmd = accept ? "request.accept" : "request.decline";
+    await this.attempt(cmd, { conversation }); // its event has the conversation read again
   }
 
   /** @param {boolean} receipts */

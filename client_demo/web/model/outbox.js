@@ -6,7 +6,7 @@
  * In memory only: a page that is closed forgets it.
  */
 
-import { CommandRefused, LinkLost, isRetryable, wordsFor } from "../protocol/errors.js";
+import { CommandRefused, LinkLost, isRetryable, priceOf, wordsFor } from "../protocol/errors.js";
 import { reconnectDelay } from "../net/schedule.js";
 
 /** @typedef {import("../protocol/types.js").Fields} Fields */
@@ -20,6 +20,8 @@ import { reconnectDelay } from "../net/schedule.js";
  * @property {"pending" | "sending" | "failed"} state
  * @property {number} tries
  * @property {string} words Why it failed.
+ * @property {number} cost In credits, where it failed by that alone and they are there; 0 else.
+ * @property {number} maxCost What its writer has agreed to.
  *
  * @typedef {object} OutboxPorts
  * @property {(outgoing: Outgoing) => Promise<Fields>} send
@@ -62,17 +64,20 @@ export class Outbox {
       state: "pending",
       tries: 0,
       words: "",
+      cost: 0,
+      maxCost: 0,
     });
     changed();
     this.pump(target);
     return true;
   }
 
-  /** Send again what failed. @param {string} clientId */
-  retry(clientId) {
+  /** Send again what failed, for at most so many credits.
+   * @param {string} clientId @param {number} [maxCost] */
+  retry(clientId, maxCost = 0) {
     const outgoing = this.all.find((each) => each.clientId === clientId);
     if (outgoing?.state !== "failed") return;
-    Object.assign(outgoing, { state: "pending", tries: 0, words: "" });
+    Object.assign(outgoing, { state: "pending", tries: 0, words: "", cost: 0, maxCost });
     this.ports.changed();
     this.pump(outgoing.target);
   }
@@ -130,7 +135,8 @@ export class Outbox {
         this.pump(outgoing.target);
       });
     } else {
-      Object.assign(outgoing, { state: "failed", words: wordsFor(error) });
+      const cost = priceOf(error);
+      Object.assign(outgoing, { state: "failed", words: wordsFor(error), cost });
       changed();
       this.pump(outgoing.target); // those behind it are not held back
     }

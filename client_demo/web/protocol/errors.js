@@ -12,6 +12,8 @@ export class CommandRefused extends Error {
     this.retryable = error.retryable === true;
     this.retryAfterMs = error.retry_after_ms ?? 0;
     this.rule = error.rule;
+    this.cost = error.cost ?? 0;
+    this.balance = error.balance ?? 0;
   }
 }
 
@@ -34,10 +36,22 @@ export function isRetryable(error) {
 }
 
 /**
+ * What a message would cost that was refused for that alone, where the credits are there.
+ * @param {unknown} error
+ * @returns {number} In credits; 0 where there is nothing to agree to.
+ */
+export function priceOf(error) {
+  if (!(error instanceof CommandRefused) || error.code !== "costs_credit") return 0;
+  return error.cost <= error.balance ? error.cost : 0;
+}
+
+/**
  * Words for a person.
  * @param {unknown} error
  * @returns {string}
  */
 export function wordsFor(error) {
+  if (priceOf(error) > 0 && error instanceof CommandRefused)
+    return `This would be an InMail, for ${error.cost} of your ${error.balance} credits.`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -81,6 +81,8 @@
  * @property {number} [retry_after_ms]
  * @property {string} [field]
  * @property {string} [rule]
+ * @property {number} [cost]
+ * @property {number} [balance]
  *
  * @typedef {object} Welcome The result of `connect`.
  * @property {string} session

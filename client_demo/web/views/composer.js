@@ -39,7 +39,7 @@ export function composer(messenger) {
   const closed = h(
     "p",
     { class: "composer-closed", hidden: true },
-    "You are no longer in this conversation.",
+    "This conversation is closed.",
   );
   const element = h("div", { class: "composer-place" }, form, closed);
 

@@ -1,6 +1,7 @@
 /** The open conversation: who it is with, the messages, who is typing, and where one writes. */
 
 import { others, titleOf } from "../model/conversations.js";
+import { asking } from "./asking.js";
 import { avatars } from "./avatar.js";
 import { composer } from "./composer.js";
 import { confirmDialog } from "./dialog.js";
@@ -73,6 +74,7 @@ export function conversationView(messenger, { now, back }) {
     head,
     timeline.element,
     typing,
+    asking(messenger),
     writing.element,
   );
   const nothing = h(

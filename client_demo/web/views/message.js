@@ -1,5 +1,6 @@
 /** One message: its bubble, what can be done with it, and what has become of it. */
 
+import { KINDS } from "./asking.js";
 import { avatar } from "./avatar.js";
 import { fill, h, hidden } from "./dom.js";
 import { icon } from "./icons.js";
@@ -47,6 +48,7 @@ export function showMessage(item, row, ports) {
           : h(
               "p",
               { class: "bubble", dir: "auto", title: fullTime(message.sent_at) },
+              message.subject ? h("b", { class: "subject" }, message.subject) : null,
               ...linked(message.body ?? ""),
             ),
         !deleted && actions(row, ports),
@@ -64,7 +66,7 @@ export function showMessage(item, row, ports) {
  * @param {Messenger} messenger
  */
 export function showOutgoing(item, { outgoing, first }, { outbox }) {
-  const { body, clientId, state, words } = outgoing;
+  const { body, clientId, cost, state, words } = outgoing;
   const failed = state === "failed";
   item.className = classes("message mine last outgoing", { first, failed });
   const button = (/** @type {string} */ text, /** @type {() => void} */ click) =>
@@ -80,8 +82,13 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
         ? h(
             "p",
             { class: "meta failed", role: "alert" },
-            `Not sent. ${words} `,
-            button("Try again", () => outbox.retry(clientId)),
+            cost > 0 ? words : `Not sent. ${words} `,
+            " ",
+            cost > 0
+              ? button(`Send for ${cost === 1 ? "a credit" : `${cost} credits`}`, () =>
+                  outbox.retry(clientId, cost),
+                )
+              : button("Try again", () => outbox.retry(clientId)),
             " ",
             button("Discard", () => outbox.remove(clientId)),
           )
@@ -151,6 +158,8 @@ function reactions(message, messenger) {
 function meta({ message, last, seen }, { state: { people } }) {
   const parts = [];
   if (last) parts.push(timeOfDay(message.sent_at));
+  const kind = KINDS[message.kind ?? ""];
+  if (last && kind !== undefined && !message.deleted_at) parts.push(kind);
   if (message.edited_at && !message.deleted_at) parts.push("edited");
   if (seen.length > 0) {
     parts.push(`Seen by ${namesInWords(seen.map((who) => people.firstName(who)))}`);

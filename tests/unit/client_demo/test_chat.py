@@ -174,7 +174,7 @@ async def test_commands_that_cannot_be_are_explained() -> None:
             "hello": "nothing is open",
             "/settings receipts maybe": "like this: /settings",
             "/accept grace": "there is no invitation from grace",
-            "/request": "nothing is open",
+            "/request accept": "nothing is open",
         }.items():
             at.type(line)
             assert words in await at.see("! ")
@@ -184,7 +184,7 @@ async def test_people_and_settings() -> None:
     async with desk(talked) as at:
         at.type("/connections", "/explain mary", "/who", "/settings receipts off", "/invitations")
         await at.see("Grace, Builder")
-        await at.see("closed; needs: connect")
+        await at.see("closed; opens by: connect")
         await at.see("active")
         assert "off" in await at.see("receipts")
         assert "from Mary" in await at.see("Hi")
