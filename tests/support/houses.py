@@ -36,7 +36,7 @@ CONTRACT = (EMBEDDED, "two nodes")
 """Where each test of the contract runs: both stores, alone and together."""
 
 PAIRS = ("sqlite+redis", "postgres", "postgres+redis")
-"""Where those run as well that go the ways of most commands: one node, by itself or hearing itself."""
+"""Where those run as well that go the ways of most commands: one node, which may hear itself."""
 
 CURRENT: ContextVar[str] = ContextVar("house", default=EMBEDDED)
 TEMPLATE = "migrated"
