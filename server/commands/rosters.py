@@ -170,12 +170,12 @@ def _bring_in(row: Conversation, other: Member, work: Work) -> None:
     if role not in ("", conversations.VIEWER):
         return
     room(row.size + 1, work)
-    if role and before is not None:
-        before = conversations.as_participant(before)
     viewers = row.viewers - bool(role)
     row = replace(row, rev=row.rev + 1, size=row.size + 1, viewers=viewers)
     changes = [[other.key, "added", conversations.PARTICIPANT]]
     pos = change_roster(row, changes, (), work)
+    if role and before is not None:
+        before = conversations.leave(row, pos, before)
     work.put(conversations.join(row, pos, other.key, before, work.policy))
     tell_joined(row, pos, other, work)
 

@@ -20,8 +20,10 @@ from typing import Any
 
 import jwt
 
-from server.commands.outcome import Call, Event, Outcome
+from server.commands.group_talk import Admit
+from server.commands.outcome import Call, Caller, Event, Outcome
 from server.commands.snapshot import Snapshot
+from server.domain.rows import Member
 from server.realtime.messages import encode
 from server.web.dispatch import validate
 from server.web.http import OPERATOR
@@ -33,7 +35,7 @@ from tests.property.setting import Complaints, Told, policy_of
 from tests.property.shared import FAULTS
 from tests.property.streams import Place
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Answer, Disagreement, Rules, Talk, Token
+from tests.support.oracle_things import Answer, Disagreement, Rules, Talk, Token
 
 Map = dict[str, Any]
 DAY_MS = 86_400_000
@@ -91,6 +93,7 @@ class Bench:
     def start(self) -> None:
         """A new run: nobody is connected, and the oracle knows nothing."""
         self.oracle, self.endings = Told(self.rules, self.nodes.rank), Endings()
+        self.oracle.ms = self.ms
         self.connections, self.log, self.failure = [], [], None
         self._by_jti.clear()
         self._operator.clear()
@@ -243,6 +246,26 @@ class Bench:
                 connection.token, connection.text = token, params["token"]
             connection.committed(request, answer, outcome.result or {})
 
+    async def admit(self, most: int, *, twice: bool) -> None:
+        """The next step of every announcement of this run, as its job does it; of two nodes both
+        may think that it is theirs."""
+
+        def ask(snapshot: Snapshot) -> list[tuple[int, Map]]:
+            found = []
+            for key, members in snapshot.announcements(most):
+                ids = [row.id for one in members if (row := snapshot.find(Member, one))]
+                told = {"conversation": snapshot.ids.conversation(key)}
+                found.append((key, {**told, "members": list(zip(ids, members, strict=True))}))
+            return found
+
+        for key, params in await self._any_node().store.read(ask):
+            for _ in range(1 + twice):
+                if params["conversation"] in self.oracle.talks:
+                    step = Admit(key, tuple(at for _, at in params["members"]))
+                    self._operator[id(step)] = ("conversation.admit", params, step)
+                    call = Call(Caller(""), "conversation.admit", step, lambda _outcome: None)
+                    self._any_node().store.submit(call)
+
     def _given(self, call: Call) -> tuple[Token, str, Map, Connection | None, Request | None]:
         """Who gave a command, and what they said."""
         if call.caller.operator:
@@ -258,22 +281,20 @@ class Bench:
         """This has ended somebody's access; once it is answered every node has to know."""
         me = call.caller.member
         revoked: list[Connection] = []
-        what: tuple[str, ...]
+        whats = list(self.oracle.lost)
         match cmd:
-            case "conversation.remove" | "conversation.leave":
-                what = ("removed", params.get("member", me), params["conversation"])
             case "block.add" | "connection.remove":
-                what = parted(me, params["member"])
+                whats.append(parted(me, params["member"]))
             case "connection.delete":
-                what = parted(params["a"], params["b"])
+                whats.append(parted(params["a"], params["b"]))
             case "settings.set":
-                what = ("switch", me)
+                whats.append(("switch", me))
             case "session.revoke":
-                what = ("revoked", params["member"])
+                whats.append(("revoked", params["member"]))
                 revoked = self._revoked(node, params)
-            case _:
-                return
-        ending = self.endings.committed(node, *what)
+        if not whats:
+            return
+        endings = [self.endings.committed(node, *what) for what in whats]
         if node is None:  # nobody is going to be told
             self._revoking += revoked
             return
@@ -281,7 +302,8 @@ class Bench:
 
         def answered(outcome: Outcome) -> None:
             self._news.set()
-            self.endings.answered(ending)
+            for ending in endings:
+                self.endings.answered(ending)
             for one in revoked:
                 one.revoked = one.code is None
             done(outcome)
@@ -370,3 +392,4 @@ class Bench:
     def pass_time(self, ms: int) -> None:
         """Move the clock. To be called when every answer is there."""
         self.ms += ms
+        self.oracle.ms = self.ms

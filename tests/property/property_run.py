@@ -28,7 +28,7 @@ from tests.property.nodes import EMBEDDED, House
 from tests.property.program import Run
 from tests.property.steps import STEP, carry_out
 from tests.property.verdict import judge
-from tests.support.oracle_world import Rules
+from tests.support.oracle_things import Rules
 
 STEPS = 60
 SHRINK = bool(os.environ.get("SUBROSA_SHRINK"))

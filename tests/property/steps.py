@@ -14,7 +14,7 @@ from tests.property.clients import Connection
 from tests.property.devices import Device
 from tests.property.program import ENCODINGS, Run
 from tests.property.verbs import Choice, pick
-from tests.support.oracle_world import Disagreement, Talk
+from tests.support.oracle_things import Disagreement, Talk
 
 STEP = 20
 MINUTE = 60_000

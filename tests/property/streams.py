@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.property.endings import Endings, parted
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Entry, Talk
+from tests.support.oracle_things import Disagreement, Entry, Talk
 
 Map = dict[str, Any]
 
@@ -75,11 +75,12 @@ class Streams:
 
     def _inside(self, topic: str) -> bool:
         talk = self._oracle.talks[topic.partition(":")[2]]
-        return self._takes_part(talk, self._member)
+        return self._takes_part(talk, self._member, viewing=True)
 
-    def _takes_part(self, talk: Talk, member: str) -> bool:
+    def _takes_part(self, talk: Talk, member: str, *, viewing: bool = False) -> bool:
         """Whether somebody is in a conversation, as far as this node has to know."""
-        return member in talk.roster or self._place.may_not_know("removed", member, talk.id)
+        here = talk.present if viewing else talk.roster
+        return member in here or self._place.may_not_know("removed", member, talk.id)
 
     def _wrong(self, what: str, frame: Map) -> Disagreement:
         return Disagreement(f"{what}: {self._member} at {self._oracle.now} was given {frame}")
@@ -104,8 +105,9 @@ class Streams:
         else:
             raise self._wrong("of a topic that this session does not have", frame)
         entry = self._oracle.logs[topic][pos - 1]
-        if frame["event"] != entry.name:
-            raise self._wrong(f"not {entry.name}", frame)
+        name = self._oracle.name(self._member, entry)
+        if frame["event"] != name:
+            raise self._wrong(f"not {name}", frame)
         first = max(entry.moment, self.opening.moment)
         if frame["data"] != self._oracle.data(self._member, entry, first):
             self._unchecked.append((frame, entry))
@@ -117,7 +119,7 @@ class Streams:
         data = frame["data"]
         if frame["event"] == "conversation.joined":
             self.past.pop(data["topic"], None)
-            self.at[data["topic"]] = data["pos"]
+            self.at.setdefault(data["topic"], data["pos"])  # who was a viewer has it
         elif frame["event"] == "conversation.left":
             self.at.pop(data["topic"], None)
 
@@ -159,7 +161,7 @@ class Streams:
             on = self._oracle.people[one].receipts or self._place.may_not_know("switch", one)
             if not on or not self._takes_part(talk, one):
                 return False
-        apart = talk.two and not self._oracle.way_open(sender, self._member)
+        apart = talk.two and not self._oracle.carries(sender, self._member)
         return not apart or self._place.may_not_know(*parted(sender, self._member))
 
     # At rest

@@ -10,7 +10,7 @@ import pytest
 from tests.property.nodes import EMBEDDED, TWO_NODES, House
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
 from tests.support.discipline import Discipline
-from tests.support.oracle_world import Rules
+from tests.support.oracle_things import Rules
 
 COMMANDS = {
     "block.add", "block.remove", "connect", "connection.delete", "connection.put",

@@ -12,7 +12,7 @@ import pytest
 from tests.property import planted, planted_nodes
 from tests.property.nodes import TWO_NODES
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
-from tests.support.oracle_world import Disagreement
+from tests.support.oracle_things import Disagreement
 
 EXAMPLES = 12  # at most: a run ends with its first failure
 BUGS = {

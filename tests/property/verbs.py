@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tests.property.bench import Bench
 from tests.property.clients import Connection
-from tests.support.oracle_world import Message, Talk
+from tests.support.oracle_things import Message, Talk
 
 Map = dict[str, Any]
 T = TypeVar("T")

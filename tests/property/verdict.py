@@ -11,7 +11,7 @@ from typing import Any
 from tests.property.clients import Connection, Request
 from tests.property.mirror import LISTS, plain
 from tests.property.program import Run
-from tests.support.oracle_world import Disagreement
+from tests.support.oracle_things import Disagreement
 
 Map = dict[str, Any]
 Reads = dict[tuple[str, str], Map]  # by command and conversation
@@ -68,7 +68,7 @@ def _compare(run: Run, one: Connection, fresh: Reads) -> None:
         get, about = fresh["conversation.get", talk], mirror.about(talk)
         if about is not None:
             people = {p["member"] for p in get["participants"]}
-            told = about["people"] is not None and get["kind"] == "several" and not many
+            told = about["people"] is not None and get["kind"] != "one_to_one" and not many
             now = {"title": get["title"], "people": people if told else None, "read": get["read"]}
             _same(one, talk, {**about, "people": about["people"] if told else None}, now)
     there = {talk.id for talk in run.all.oracle.visible_talks(one.member) if talk.messages}

@@ -98,9 +98,7 @@ def test_presence_is_from_joining_until_before_leaving(policy: Policy, history: 
         past.happen(what)
     there = {pos for stay in past.stays for pos in stay}
     if past.part is not None:
-        present = {
-            pos for pos in range(past.pos + 1) if conversations.present_at(past.part, pos)
-        }  # fmt: skip
+        present = {pos for pos in range(past.pos + 1) if conversations.role_at(past.part, pos)}
         assert present == there
 
 
