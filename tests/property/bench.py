@@ -102,6 +102,22 @@ class Bench:
         self.races.clear()
         self._dice = Random(self._tokens)
 
+    def count_run(self) -> None:
+        """What the run that is over has exercised."""
+        counts = self.counts
+        for given in (c.streams for c in self.connections if c.streams is not None):
+            counts["deliveries"] += given.events
+            counts["positions in place of what is kept"] += given.kept
+            counts["signals"] += sum(given.signals.values())
+        for message in self.oracle.messages.values():
+            counts[f"of kind {message.versions[0].map['kind']}"] += 1
+        for log in self.oracle.logs.values():
+            names = Counter(entry.name for entry in log)
+            counts["requests"] += names["request.received"]
+            counts["answers to them, told"] += names["request.answered"]
+        for person in self.oracle.people.values():
+            counts["refunds"] += sum(deed.what == "refund" for deed in person.deeds)
+
     async def abandon(self) -> None:
         """A run is over before its end: let what is under way come to nothing."""
         self.gate.set()

@@ -67,6 +67,7 @@ class Streams:
         self.at = {t: opening.starts.get(t, head) for t, head in opening.heads.items()}
         self.past = {t: list(due) for t, due in opening.past.items()}
         self.events = 0
+        self.kept = 0  # of these, from a viewer
         self.signals: Counter[str] = Counter()
         self._oracle = oracle
         self._member = member
@@ -112,6 +113,7 @@ class Streams:
         if frame["data"] != self._oracle.data(self._member, entry, first):
             self._unchecked.append((frame, entry))
         self.events += 1
+        self.kept += name != entry.name
         if topic == self._own and pos > self.opening.heads[self._own]:
             self._follow(frame)
 

@@ -95,12 +95,18 @@ def _result(request: Request) -> Map:
 def _look_for_canaries(run: Run, one: Connection) -> None:
     """Every text that this wire ever carried, in whatever form, was one for its member."""
     oracle = run.all.oracle
-    seen = {found.decode() for found in _CANARY.findall(bytes(one.wire.data))}
+    seen = _canaries(bytes(one.wire.data))
     for message in oracle.messages.values():
         for version in message.versions:
-            texts = {version.map.get("body"), version.map.get("subject")} & seen
+            texts = _canaries(repr(version.map).encode()) & seen
             if texts and oracle.ever_saw(one.member, message, version):
                 seen -= texts
-    seen -= {i.note for i in oracle.invitations.values() if one.member in (i.sender, i.to)}
+    for invitation in oracle.invitations.values():
+        if one.member in (invitation.sender, invitation.to):
+            seen -= _canaries(invitation.note.encode())
     if seen:
         raise Disagreement(f"{_who(one)} was given {seen}")
+
+
+def _canaries(text: bytes) -> set[str]:
+    return {found.decode() for found in _CANARY.findall(text)}
