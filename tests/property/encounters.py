@@ -82,7 +82,7 @@ async def letters(run: Run, step: Step) -> None:
     for number, one in enumerate([*here, *here][:4]):
         other = pick(a // 8 + number, others)
         if other is not None:
-            approaches.approach(all_, one, other, 1)
+            approaches.approach(all_, one, other, a // 4 + number)  # one of four without consent
     run.bench.counts["few credits spent at once"] += len(here) > 1 and 0 < before < 3
     if a % 8 == 7:
         approaches.put(all_, member, "basic")

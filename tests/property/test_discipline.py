@@ -17,7 +17,9 @@ COMMANDS = {
     "connection.remove", "conversation.add", "conversation.leave", "conversation.remove",
     "conversation.rename", "conversation.start", "invitation.send", "member.put", "message.delete",
     "message.edit", "message.react", "message.send", "message.unreact", "receipt.read", "refresh",
-    "resume", "session.revoke", "settings.set", "typing.start", "typing.stop",
+    "resume", "session.revoke", "settings.set", "typing.start", "typing.stop", "request.accept",
+    "request.decline", "conversation.close", "group.put", "group.add", "group.remove",
+    "credits.grant", "conversation.admit",
 }  # fmt: skip
 
 
