@@ -38,19 +38,20 @@ def start(me: Member, group_id: str, members: list[str], title: str, work: Work)
     if not members:
         return _announce(me, group, title, work)
     room(len(members) + 1, work)
-    others = fellows(me, group.key, members, work)
-    return found(me, others, title, group.key, work).key
+    others = fellows(me, group, members, work)
+    return found(me, others, title, group, work).key
 
 
-def _managed(me: Member, group_id: str, work: Work) -> Group:
-    """A group that the caller may start conversations of. Raises `Unreachable`, `Refused`."""
+def _managed(me: Member, group_id: str, work: Work) -> int:
+    """The key of a group whose conversations the caller may start. Raises `Unreachable`,
+    `Refused`."""
     work.want((GroupNamed, group_id), (GroupsOf, me.key))
     key = work.need(GroupNamed, group_id).group
     if key not in work.need(GroupsOf, me.key).roles:
         raise Unreachable
     if not manages(me, key, work):
         raise Refused("managers_only", "A group's owner and managers start its conversations.")
-    return work.need(Group, key)
+    return key
 
 
 def fellows(me: Member, group: int, members: list[str], work: Work) -> list[Member]:
@@ -63,19 +64,20 @@ def fellows(me: Member, group: int, members: list[str], work: Work) -> list[Memb
         *((Pair, relations.ident(me.key, other.key)) for other in others),
     )
     for other in others:
-        if not _belongs(me, other, group, work):
+        if not _belongs(me.key, other, group, work):
             raise Unreachable
     return others
 
 
-def _belongs(me: Member, other: Member, group: int, work: Work) -> bool:
+def _belongs(me: int, other: Member, group: int, work: Work) -> bool:
     part = work.find(GroupMember, (group, other.key))
-    pair = work.find(Pair, relations.ident(me.key, other.key))
+    pair = work.find(Pair, relations.ident(me, other.key))
     inside = part is not None and part.role != groups.GONE
     return inside and contact.visible(other, pair)
 
 
-def _announce(me: Member, group: Group, title: str, work: Work) -> int:
+def _announce(me: Member, key: int, title: str, work: Work) -> int:
+    group = work.need(Group, key)
     work.want((Topic, group.topic))
     wait = work.policy.announce_after_ms
     if group.announced_ms and work.now_ms - group.announced_ms < wait:
@@ -102,14 +104,13 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     if not p.members:
         work.put(replace(job, done=True))
         return {}
-    work.want(*((Member, key) for key in (row.founder, *p.members)))
-    others = [work.need(Member, key) for key in p.members if key > job.after]
-    founder = work.need(Member, row.founder)
-    alive = [other for other in others if other.alive and other.key != founder.key]
+    keys = [key for key in p.members if key > job.after and key != row.founder]
+    work.want(*((Member, key) for key in keys))
+    alive = [other for key in keys if (other := work.need(Member, key)).alive]
     work.want(
         *((Topic, other.topic) for other in alive),
         *((GroupMember, (row.group, other.key)) for other in alive),
-        *((Pair, relations.ident(founder.key, other.key)) for other in alive),
+        *((Pair, relations.ident(row.founder, other.key)) for other in alive),
         *((Participant, (row.key, other.key)) for other in alive),
         *((Memberships, other.key) for other in alive),
     )
@@ -117,7 +118,7 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     for other in alive:
         before = work.find(Participant, (row.key, other.key))
         # Who was here and left, or was removed, is not brought back.
-        if before is None and _belongs(founder, other, row.group, work):
+        if before is None and _belongs(row.founder, other, row.group, work):
             new.append(other)
     if new:
         row = replace(row, rev=row.rev + 1, size=row.size + len(new))

@@ -108,9 +108,9 @@ def dismiss(group: Group, member: Member, work: Work) -> Group:
     if part is None or part.role == groups.GONE:
         return group
     keys = work.need(Memberships, member.key).conversations
-    work.want(*((Conversation, key) for key in keys))
+    work.glance(*((Conversation, key) for key in keys))  # a conversation's group never changes
     for key in keys:
-        if work.need(Conversation, key).group == group.key:
+        if work.seen(Conversation, key).group == group.key:
             end_part(place(member, key, work), member, "removed", work)
     group = replace(
         group, size=group.size - 1, managers=group.managers - (part.role == groups.MANAGER)

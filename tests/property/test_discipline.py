@@ -26,7 +26,7 @@ COMMANDS = {
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("house", "rules", "limits", "examples"),
-    [(EMBEDDED, SHIPPED, {}, 8), (TWO_NODES, TIGHT, SMALL_BUFFERS, 2)],
+    [(EMBEDDED, SHIPPED, {}, 6), (TWO_NODES, TIGHT, SMALL_BUFFERS, 2)],
     ids=["embedded", "two-nodes"],
 )
 def test_facts_stand_still_while_they_are_decided_on(
