@@ -124,3 +124,25 @@ def an_inmail_is_sent_without_consent() -> AbstractContextManager[object]:
 def quotas_are_not_counted() -> AbstractContextManager[object]:
     """The month's group requests never end."""
     return patch.object(reach, "count_one", lambda *_: None)
+
+
+def who_viewed_is_listed_as_a_participant() -> AbstractContextManager[object]:
+    """Of viewers who are gone it is not known any more that they were no participants."""
+    role_at = conversations.role_at
+
+    def either(part: Any, pos: int) -> str:
+        return conversations.PARTICIPANT if role_at(part, pos) else ""
+
+    return patch.object(conversations, "role_at", either)
+
+
+def a_viewer_made_a_participant_begins_anew() -> AbstractContextManager[object]:
+    """They see what follows, and no longer what they could read before."""
+    join = conversations.join
+
+    def forgetting(row: Any, pos: int, member: int, before: Any, *more: Any) -> Any:
+        if before is not None and before.spans and before.spans[-1].left == pos:
+            before = replace(before, spans=before.spans[:-1])
+        return join(row, pos, member, before, *more)
+
+    return patch.object(conversations, "join", forgetting)

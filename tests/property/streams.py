@@ -109,13 +109,21 @@ class Streams:
         name = self._oracle.name(self._member, entry)
         if frame["event"] != name:
             raise self._wrong(f"not {name}", frame)
-        first = max(entry.moment, self.opening.moment)
+        first = self._first(topic, pos, entry)
         if frame["data"] != self._oracle.data(self._member, entry, first):
             self._unchecked.append((frame, entry))
         self.events += 1
         self.kept += name != entry.name
         if topic == self._own and pos > self.opening.heads[self._own]:
             self._follow(frame)
+
+    def _first(self, topic: str, pos: int, entry: Entry) -> int:
+        """From when on what an event said may have been true: what is behind the head that this
+        session was told is read after it was opened, what comes from there on is live."""
+        heads = self.opening.heads
+        if topic in heads and pos > heads[topic]:
+            return entry.moment
+        return max(entry.moment, self.opening.moment)
 
     def _follow(self, frame: Map) -> None:
         data = frame["data"]
@@ -126,14 +134,16 @@ class Streams:
             self.at.pop(data["topic"], None)
 
     def check_contents(self) -> None:
-        """Everything given said what was true at some moment from its event, and from when this
-        session was opened, until now."""
+        """Everything given said what was true at some moment from its event, and from when it
+        could be read, until now."""
         unchecked, self._unchecked = self._unchecked, []
         for frame, entry in unchecked:
-            moments = range(max(entry.moment, self.opening.moment), self._oracle.now + 1)
+            first = self._first(frame["topic"], frame["pos"], entry)
+            moments = range(first, self._oracle.now + 1)
             true = (self._oracle.data(self._member, entry, moment) for moment in moments)
             if frame["data"] not in true:
-                raise self._wrong("never true since", frame)
+                what = f"never true since {first}, said at {entry.moment}, opened at"
+                raise self._wrong(f"{what} {self.opening.moment}", frame)
 
     # Signals
 
