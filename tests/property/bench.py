@@ -20,10 +20,9 @@ from typing import Any
 
 import jwt
 
-from server.commands.group_talk import Admit
+from server.commands.command import Params
 from server.commands.outcome import Call, Caller, Event, Outcome
 from server.commands.snapshot import Snapshot
-from server.domain.rows import Member
 from server.realtime.messages import encode
 from server.web.dispatch import validate
 from server.web.http import OPERATOR
@@ -102,22 +101,6 @@ class Bench:
         self.races.clear()
         self._dice = Random(self._tokens)
 
-    def count_run(self) -> None:
-        """What the run that is over has exercised."""
-        counts = self.counts
-        for given in (c.streams for c in self.connections if c.streams is not None):
-            counts["deliveries"] += given.events
-            counts["positions in place of what is kept"] += given.kept
-            counts["signals"] += sum(given.signals.values())
-        for message in self.oracle.messages.values():
-            counts[f"of kind {message.versions[0].map['kind']}"] += 1
-        for log in self.oracle.logs.values():
-            names = Counter(entry.name for entry in log)
-            counts["requests"] += names["request.received"]
-            counts["answers to them, told"] += names["request.answered"]
-        for person in self.oracle.people.values():
-            counts["refunds"] += sum(deed.what == "refund" for deed in person.deeds)
-
     async def abandon(self) -> None:
         """A run is over before its end: let what is under way come to nothing."""
         self.gate.set()
@@ -184,7 +167,7 @@ class Bench:
             token, text = self.token(device.member, device.name)
         else:
             token, text = used.token, used.text
-        node = self._any_node()
+        node = self.any_node()
         connection = Connection(
             self.oracle, device, token, text, node.store.deployment.epoch, self.wrong,
             Place(node, self.endings, alone=not self.house.shared), exact=not self.house.shared,
@@ -196,7 +179,8 @@ class Bench:
         connection.say("connect", {"token": text, "device": device.name, **params})
         return connection
 
-    def _any_node(self) -> Observed:
+    def any_node(self) -> Observed:
+        """One of the nodes."""
         return self._dice.choice(self.nodes.all)
 
     def refresh(self, connection: Connection) -> None:
@@ -207,7 +191,7 @@ class Bench:
 
     def operate(self, cmd: str, **params: Any) -> None:
         """The operator gives a command, at this very moment."""
-        dispatcher = self._any_node().dispatcher
+        dispatcher = self.any_node().dispatcher
         command = dispatcher.command(OPERATOR, cmd)
         valid = validate(command, params)
         self._operator[id(valid)] = (cmd, params, valid)
@@ -262,25 +246,10 @@ class Bench:
                 connection.token, connection.text = token, params["token"]
             connection.committed(request, answer, outcome.result or {})
 
-    async def admit(self, most: int, *, twice: bool) -> None:
-        """The next step of every announcement of this run, as its job does it; of two nodes both
-        may think that it is theirs."""
-
-        def ask(snapshot: Snapshot) -> list[tuple[int, Map]]:
-            found = []
-            for key, members in snapshot.announcements(most):
-                ids = [row.id for one in members if (row := snapshot.find(Member, one))]
-                told = {"conversation": snapshot.ids.conversation(key)}
-                found.append((key, {**told, "members": list(zip(ids, members, strict=True))}))
-            return found
-
-        for key, params in await self._any_node().store.read(ask):
-            for _ in range(1 + twice):
-                if params["conversation"] in self.oracle.talks:
-                    step = Admit(key, tuple(at for _, at in params["members"]))
-                    self._operator[id(step)] = ("conversation.admit", params, step)
-                    call = Call(Caller(""), "conversation.admit", step, lambda _outcome: None)
-                    self._any_node().store.submit(call)
+    def take_step(self, cmd: str, params: Params, told: Map) -> None:
+        """A node takes a step of a job; `told` is what the oracle is to hear of it."""
+        self._operator[id(params)] = (cmd, told, params)
+        self.any_node().store.submit(Call(Caller(""), cmd, params, lambda _outcome: None))
 
     def _given(self, call: Call) -> tuple[Token, str, Map, Connection | None, Request | None]:
         """Who gave a command, and what they said."""
@@ -367,6 +336,14 @@ class Bench:
 
     async def answers(self) -> None:
         """Until whatever was given has been answered, and nothing is being read."""
+        try:
+            await self._answered()
+        except TimeoutError:
+            raise Disagreement(
+                f"still waited for: {self.nodes.held_up()}, {self._reading}"
+            ) from None
+
+    async def _answered(self) -> None:
         async with asyncio.timeout(20):
             while True:
                 self._news.clear()

@@ -5,12 +5,19 @@ Like those in `steps`: each races something that gives or ends a right against w
 
 from __future__ import annotations
 
+from typing import Any
+
+from server.commands.group_talk import Admit
+from server.commands.snapshot import Snapshot
+from server.domain.rows import Member
 from tests.property import approaches
 from tests.property.clients import Connection
 from tests.property.program import Run
 from tests.property.speakers import pick
 from tests.property.step import Step, say
 from tests.support.oracle_things import DAY, Talk
+
+Map = dict[str, Any]
 
 
 async def request(run: Run, step: Step) -> None:
@@ -235,7 +242,26 @@ async def announce(run: Run, step: Step) -> None:
     for choice in (*step.commands[:3], None):
         if choice is not None:
             say(run, [choice])
-        await run.bench.admit(2 if step.b & 1 else 50, twice=bool(step.b & 2))
+        await _admit(run, 2 if step.b & 1 else 50, twice=bool(step.b & 2))
         if step.b & 4:
             all_.send(leader, conversation=list(all_.oracle.talks)[-1])
     say(run, step.commands[3:])
+
+
+async def _admit(run: Run, most: int, *, twice: bool) -> None:
+    """The next step of every announcement of this run, as its job does it; of two nodes both may
+    think that it is theirs."""
+
+    def ask(snapshot: Snapshot) -> list[tuple[int, tuple[int, ...], Map]]:
+        found = []
+        for key, members in snapshot.announcements(most):
+            ids = [row.id for one in members if (row := snapshot.find(Member, one))]
+            told: Map = {"conversation": snapshot.ids.conversation(key)}
+            told |= {"members": list(zip(ids, members, strict=True))}
+            found.append((key, tuple(members), told))
+        return found
+
+    for key, members, told in await run.bench.any_node().store.read(ask):
+        for _ in range(1 + twice):
+            if told["conversation"] in run.all.oracle.talks:
+                run.bench.take_step("conversation.admit", Admit(key, members), told)

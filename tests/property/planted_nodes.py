@@ -117,7 +117,7 @@ def the_roster_is_applied_late() -> AbstractContextManager[object]:
     deliver = Hub._deliver
 
     def without_ends(hub: Hub, live: LiveTopic, event: Event, *, late: bool) -> None:
-        deliver(hub, live, Event(event.topic, event.pos, event.name, event.data), late=late)
+        deliver(hub, live, replace(event, ended=()), late=late)
 
     return patch.object(Hub, "_deliver", without_ends)
 

@@ -27,7 +27,7 @@ from tests.property.bench import Bench
 from tests.property.nodes import EMBEDDED, House
 from tests.property.program import Run
 from tests.property.steps import STEP, carry_out
-from tests.property.verdict import judge
+from tests.property.verdict import exercised, judge
 from tests.support.oracle_things import Rules
 
 STEPS = 60
@@ -80,7 +80,7 @@ def explore(
             for step in program:
                 await carry_out(run, step)
             await judge(run)
-            bench.count_run()
+            bench.counts.update(exercised(bench))
         except BaseException as failure:
             failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
             found.append(failure)

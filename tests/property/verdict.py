@@ -6,8 +6,10 @@ Called once all is at rest and every device is connected.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
+from tests.property.bench import Bench
 from tests.property.clients import Connection, Request
 from tests.property.mirror import LISTS, plain
 from tests.property.program import Run
@@ -110,3 +112,21 @@ def _look_for_canaries(run: Run, one: Connection) -> None:
 
 def _canaries(text: bytes) -> set[str]:
     return {found.decode() for found in _CANARY.findall(text)}
+
+
+def exercised(bench: Bench) -> Counter[str]:
+    """What the run that is over has exercised."""
+    counts = Counter[str]()
+    for given in (c.streams for c in bench.connections if c.streams is not None):
+        counts["deliveries"] += given.events
+        counts["positions in place of what is kept"] += given.kept
+        counts["signals"] += sum(given.signals.values())
+    for message in bench.oracle.messages.values():
+        counts[f"of kind {message.versions[0].map['kind']}"] += 1
+    for log in bench.oracle.logs.values():
+        names = Counter(entry.name for entry in log)
+        counts["requests"] += names["request.received"]
+        counts["answers to them, told"] += names["request.answered"]
+    for person in bench.oracle.people.values():
+        counts["refunds"] += sum(deed.what == "refund" for deed in person.deeds)
+    return counts
