@@ -45,7 +45,9 @@ OF_WAYS = {
     planted_ways.viewers_see_what_was_before: "not theirs to see|was answered|was given",
     planted_ways.who_was_declined_may_try_again: "done, not Answer|was answered",
     planted_ways.an_answer_gives_back_twice: "never true since|was answered|not Answer",
-    planted_ways.the_group_is_left_and_its_conversations_are_not: "their access|not roster",
+    planted_ways.the_group_is_left_and_its_conversations_are_not: (
+        "their access|has come to|not roster|not Answer"
+    ),
     planted_ways.credits_are_spent_unsettled: "not Answer|was answered|should have made|credits",
     planted_ways.who_viewed_is_listed_as_a_participant: "was answered",
     planted_ways.a_viewer_made_a_participant_begins_anew: "was answered|reset|not theirs",
@@ -54,7 +56,9 @@ OF_WAYS = {
     planted_ways.quotas_are_not_counted: "done, not Answer|was answered",
 }
 OF_NODES = {
-    planted_ways.each_node_keeps_its_own_accounts: "not Answer|was answered|never true since",
+    planted_ways.each_node_keeps_its_own_accounts: (
+        "not Answer|was answered|never true since|should have made"
+    ),
     planted_nodes.locks_are_not_taken: "was answered|not Answer|should have made|out of order",
     planted_nodes.facts_outlive_their_locks: "was answered|not Answer|should have made",
     planted_nodes.the_roster_is_applied_late: "not theirs to see|after their access had ended",
@@ -62,7 +66,7 @@ OF_NODES = {
     planted_nodes.heads_are_never_compared: "has come to",
     planted_nodes.nodes_share_their_keys: "not Answer|should have made|was answered",
     planted_nodes.a_repeat_is_not_found_elsewhere: "not Answer|not theirs|should have made",
-    planted_nodes.a_later_command_overtakes: "should have made|not Answer|was answered",
+    planted_nodes.a_later_command_overtakes: "should have made|not Answer|answered",
 }
 
 

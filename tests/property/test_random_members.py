@@ -22,7 +22,7 @@ AT_LEAST = {  # an example
     "of kind direct": 20,
     "of kind open_profile": 2,
     "of kind group": 20,
-    "of kind inmail": 2,
+    "of kind inmail": 1,
     "requests": 2,
     "answers to them, told": 4,
     "few credits spent at once": 0.5,

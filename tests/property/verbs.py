@@ -175,7 +175,8 @@ _OFTEN: list[Verb] = [
     _on_message("message.delete"),
 ]  # fmt: skip
 _SELDOM: list[Verb] = [
-    _send_to, _send_again, _history, _in_talk("conversation.get"), _list, _switch, _rename,
+    _send_to, _send_again, _send_again, _history, _in_talk("conversation.get"), _list, _switch,
+    _rename,
     _on_message("message.unreact", emoji=True), _in_talk("typing.stop"), _operate, _start,
     _with_member("conversation.add"), _with_member("conversation.add"),
     _with_member("conversation.remove"), _in_talk("conversation.leave"),
