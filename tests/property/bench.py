@@ -277,8 +277,7 @@ class Bench:
             case "session.revoke":
                 whats.append(("revoked", params["member"]))
                 revoked = self._revoked(node, params)
-        if not whats:
-            return
+        # Whatever ended nothing new may be answered only when an earlier end has passed everywhere.
         endings = [self.endings.committed(node, *what) for what in whats]
         if node is None:  # nobody is going to be told
             self._revoking += revoked
