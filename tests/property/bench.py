@@ -226,8 +226,12 @@ class Bench:
             self.counts["commits"] += 1
             told = {k: v for k, v in params.items() if k != "token" or call.caller.operator}
             told = {} if cmd == "refresh" else told
-            decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
             came_to = truth.error.code if truth.error is not None else ""
+            then = [one for one in request.refusals if one.error == came_to] if request else []
+            if then:
+                decided = self.oracle.refuse(self.ms, then[-1])
+            else:
+                decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
             if (cmd, came_to) != (call.cmd, decided.error):
                 raise Disagreement(
                     f"{call.caller.member} {call.cmd} {params}: {came_to or 'done'}, not {decided}"

@@ -36,13 +36,15 @@ READS = {
 @dataclass
 class Request:
     """A command on its way. `answers` are those that would be right: a write's own, and what a
-    read could have seen since it was given; `heads` were its member's topics then."""
+    read could have seen since it was given; `heads` were its member's topics then. A message that
+    is refused may have been, on facts of another that nothing was to hold, by any of `refusals`."""
 
     id: int
     cmd: str
     params: Map
     heads: dict[str, int]
     answers: list[Answer] = field(default_factory=list)
+    refusals: list[Answer] = field(default_factory=list)
     frame: Map | None = None
 
     @property
@@ -92,8 +94,17 @@ class Connection:
             request.answers.append(self._read(request))
         elif not params.get("more"):
             self.writes.append(request)
+            self._look_at(request)
         self.wire.send({"id": request.id, "cmd": cmd, "params": params})
         return request
+
+    def _look_at(self, request: Request) -> None:
+        """Whether a message would be refused at this moment."""
+        if request.cmd == "message.send" and not self._exact:
+            answer = self.oracle.refusal(self.member, request.params)
+            if answer is not None:
+                others = [one for one in request.refusals if one != answer]
+                request.refusals = [*others, answer]
 
     def _read(self, request: Request) -> Answer:
         oracle = self.oracle
@@ -129,6 +140,8 @@ class Connection:
 
     def passed(self) -> None:
         """Something has been committed: a read that is under way may have seen it, or not."""
+        for request in self.writes:
+            self._look_at(request)
         for request in self.reads:
             now = self._read(request)
             if not request.answers or request.answers[-1] != now:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.oracle_rosters import Rosters
-from tests.support.oracle_things import Map, Message, No, Signal, Talk, Version
+from tests.support.oracle_things import Answer, Map, Message, No, Signal, Talk, Version
 from tests.support.oracle_ways import Standing, standing
 
 
@@ -119,6 +119,21 @@ class Oracle(Rosters):
         if to not in self.people or self.bond(me, to).blockers:
             raise No("unreachable")
         return self.bond(me, to).talk, self._passage(me, to, body, max_cost)
+
+    def refusal(self, me: str, params: Map) -> Answer | None:
+        """What a message would be refused with now, if it would be."""
+        where = (params.get("to"), params.get("conversation"))
+        try:
+            self._way(me, *where, params["body"], params.get("max_cost", 0))
+        except No as no:
+            return Answer(no.more, no.code)
+        return None
+
+    def refuse(self, ms: int, answer: Answer) -> Answer:
+        """Take a refusal, which changes nothing, in the order of commits."""
+        self.now += 1
+        self.ms, self.lost = ms, []
+        return answer
 
     def _own(self, me: str, message: Message) -> None:
         first = message.versions[0].map
