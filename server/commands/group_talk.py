@@ -38,19 +38,20 @@ def start(me: Member, group_id: str, members: list[str], title: str, work: Work)
     if not members:
         return _announce(me, group, title, work)
     room(len(members) + 1, work)
-    others = fellows(me, group.key, members, work)
-    return found(me, others, title, group.key, work).key
+    others = fellows(me, group, members, work)
+    return found(me, others, title, group, work).key
 
 
-def _managed(me: Member, group_id: str, work: Work) -> Group:
-    """A group that the caller may start conversations of. Raises `Unreachable`, `Refused`."""
+def _managed(me: Member, group_id: str, work: Work) -> int:
+    """The key of a group whose conversations the caller may start. Raises `Unreachable`,
+    `Refused`."""
     work.want((GroupNamed, group_id), (GroupsOf, me.key))
     key = work.need(GroupNamed, group_id).group
     if key not in work.need(GroupsOf, me.key).roles:
         raise Unreachable
     if not manages(me, key, work):
         raise Refused("managers_only", "A group's owner and managers start its conversations.")
-    return work.need(Group, key)
+    return key
 
 
 def fellows(me: Member, group: int, members: list[str], work: Work) -> list[Member]:
@@ -76,7 +77,8 @@ def belongs(me: Member, other: Member, group: int, work: Work) -> bool:
     return inside and contact.visible(other, pair)
 
 
-def _announce(me: Member, group: Group, title: str, work: Work) -> int:
+def _announce(me: Member, key: int, title: str, work: Work) -> int:
+    group = work.need(Group, key)
     work.want((Topic, group.topic))
     wait = work.policy.announce_after_ms
     if group.announced_ms and work.now_ms - group.announced_ms < wait:
@@ -106,6 +108,7 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     work.want(*((Member, key) for key in (row.founder, *p.members)))
     others = [work.need(Member, key) for key in p.members if key > job.after]
     founder = work.need(Member, row.founder)
+    work.want(*([(Topic, founder.topic)] if founder.topic else []))
     if not founder.alive or not manages(founder, row.group, work):
         work.put(replace(job, done=True))  # it was theirs to announce, and is no more
         return {}
@@ -113,7 +116,7 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     work.want(
         *((Topic, other.topic) for other in alive),
         *((GroupMember, (row.group, other.key)) for other in alive),
-        *((Pair, relations.ident(founder.key, other.key)) for other in alive),
+        *((Pair, relations.ident(row.founder, other.key)) for other in alive),
         *((Participant, (row.key, other.key)) for other in alive),
     )
     new = []

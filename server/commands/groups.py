@@ -108,14 +108,15 @@ def dismiss(group: Group, members: list[Member], work: Work) -> Group:
         *((Memberships, member.key) for member in members),
     )  # fmt: skip
     theirs = {m.key: work.need(Memberships, m.key).conversations for m in members}
-    work.want(*((Conversation, key) for keys in theirs.values() for key in keys))
+    # A conversation's group and topic never change: a glance tells which are concerned.
+    work.glance(*((Conversation, key) for keys in theirs.values() for key in keys))
     ours = {
-        member: [key for key in keys if work.need(Conversation, key).group == group.key]
+        member: [key for key in keys if work.seen(Conversation, key).group == group.key]
         for member, keys in theirs.items()
     }
     work.want(
         *((Participant, (key, member)) for member, keys in ours.items() for key in keys),
-        *((Topic, work.need(Conversation, key).topic) for keys in ours.values() for key in keys),
+        *((Topic, work.seen(Conversation, key).topic) for keys in ours.values() for key in keys),
     )
     for member in members:
         group = _dismiss(group, member, ours[member.key], work)

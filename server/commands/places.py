@@ -158,8 +158,8 @@ def counted(row: Conversation, facts: Facts) -> bool:
 
 def counted_at(conversation: int, pos: int, snapshot: Snapshot) -> bool:
     """Whether it was so large as of a position of its topic."""
-    there = [p for p in snapshot.participants(conversation) if conversations.present_at(p, pos)]
-    return len(there) > snapshot.policy.signals_up_to
+    roles = [conversations.role_at(p, pos) for p in snapshot.participants(conversation)]
+    return roles.count(conversations.PARTICIPANT) > snapshot.policy.signals_up_to
 
 
 def open_one_to_one(

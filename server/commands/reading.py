@@ -120,8 +120,11 @@ def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
     everybody = snapshot.participants(row.key)
     if where.other is None:
         pos = where.view.pos if where.view.pos >= 0 else 2**62
-        everybody = [part for part in everybody if conversations.present_at(part, pos)]
-    count = sum(part.role != conversations.VIEWER for part in everybody)
+        roles = {part.member: conversations.role_at(part, pos) for part in everybody}
+        everybody = [part for part in everybody if roles[part.member]]
+    else:
+        roles = dict.fromkeys((part.member for part in everybody), conversations.PARTICIPANT)
+    count = sum(role != conversations.VIEWER for role in roles.values() if role)
     listed = everybody if count <= large else []
     snapshot.want(
         *((Member, part.member) for part in listed),
@@ -129,14 +132,15 @@ def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
     )
     return {
         "participant_count": count,
-        "participants": [_participant(me, part, where, snapshot) for part in listed],
+        "participants": [
+            _participant(me, part, roles[part.member], where, snapshot) for part in listed
+        ],
     }
 
 
-def _participant(me: Member, part: Participant, where: Place, snapshot: Snapshot) -> Map:
+def _participant(me: Member, part: Participant, role: str, where: Place, snapshot: Snapshot) -> Map:
     member = snapshot.find(Member, part.member)
     assert member is not None
-    role = part.role or conversations.PARTICIPANT
     group = where.row.group
     if group and role == conversations.PARTICIPANT and manages(member, group, snapshot):
         role = "manager"

@@ -73,7 +73,7 @@ def bring_in(row: Conversation, members: list[Member], work: Work, *, limited: b
     for member in new:
         part = before[member.key]
         if part is not None and member.key in viewing:
-            part = conversations.as_participant(part)
+            part = conversations.leave(row, pos, part)
         work.put(conversations.join(row, pos, member.key, part, work.policy))
         tell_joined(row, pos, member, work)
 

@@ -102,10 +102,15 @@ def join(
     """The participant row of a member who joins by the event at `pos` (0: a founder).
 
     rules: a later one sees the whole history, or what follows, as the policy says; a viewer only
-    what follows.
+    what follows. Who was a viewer until now goes on from where that began.
     """
-    whole = policy.visible_to_newcomers == "full" and role != VIEWER
-    span = Span(pos, 0 if whole else pos, 0 if whole else conversation.seq)
+    viewer = role == VIEWER
+    span = Span(pos, pos, conversation.seq, viewer=viewer)
+    if policy.visible_to_newcomers == "full" and not viewer:
+        span = Span(pos, 0, 0)
+    elif before is not None and before.spans and before.spans[-1].left == pos:
+        watched = before.spans[-1]
+        span = Span(pos, watched.after_pos, watched.after_seq)
     if before is None:
         before = Participant(conversation.key, member, role, [])
     return replace(
@@ -118,15 +123,10 @@ def join(
     )
 
 
-def as_participant(viewer: Participant) -> Participant:
-    """A viewer's row without the stay that has lasted so far: to join anew includes it."""
-    return replace(viewer, spans=viewer.spans[:-1])
-
-
 def leave(conversation: Conversation, pos: int, participant: Participant) -> Participant:
     """The participant row of a member whose access ends by the event at `pos`."""
     *earlier, last = participant.spans
-    ended = Span(last.joined, last.after_pos, last.after_seq, pos, conversation.seq)
+    ended = replace(last, left=pos, until_seq=conversation.seq)
     return replace(
         participant,
         role="",
@@ -136,9 +136,12 @@ def leave(conversation: Conversation, pos: int, participant: Participant) -> Par
     )
 
 
-def present_at(participant: Participant, pos: int) -> bool:
-    """Whether this member was a participant as of the topic's position `pos`."""
-    return any(s.joined <= pos and (s.left < 0 or pos < s.left) for s in participant.spans)
+def role_at(participant: Participant, pos: int) -> str:
+    """What this member was as of the topic's position `pos`: "" for one who was not there."""
+    for span in participant.spans:
+        if span.joined <= pos and (span.left < 0 or pos < span.left):
+            return VIEWER if span.viewer else PARTICIPANT
+    return ""
 
 
 def as_of(message: Message, revisions: list[Revision], pos: int) -> Message:

@@ -136,7 +136,8 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     """One stay in a conversation, in positions of its topic and in message sequence numbers.
 
     From `joined` until `left` (exclusive; -1 while it lasts) the member was a participant, and
-    may see what is in (after, until]: `until` is the last position before `left`.
+    may see what is in (after, until]: `until` is the last position before `left`. Of a `viewer`
+    it is the same, but for being a participant.
     """
 
     joined: int
@@ -144,6 +145,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     after_seq: int
     left: int = -1
     until_seq: int = -1
+    viewer: bool = False
 
 
 class Participant(Row, frozen=True):

@@ -230,6 +230,20 @@ async def test_a_blocked_member_is_no_viewer_and_leaving_the_group_ends_viewing(
             assert [m["seq"] for m in history["messages"]] == [2, sent["seq"]]
 
 
+async def test_to_who_left_a_viewer_stays_one() -> None:
+    async with running_node() as server:
+        await guild(server, "ada", "grace", "mary")
+        async with careful(server, "ada", "grace", "mary") as (ada, grace, mary):
+            place, _ = await _viewed(ada, grace, mary)
+            await grace.call("conversation.leave", conversation=place)
+            await server.operate("group.remove", group="guild", member="mary")
+            got = await grace.call("conversation.get", conversation=place)
+            assert got["participant_count"] == 2
+            assert {one["member"]: one["role"] for one in got["participants"]} == {
+                "ada": "manager", "grace": "participant", "mary": "viewer",
+            }  # fmt: skip
+
+
 async def test_an_announcement_reaches_all_of_the_group_once_a_week() -> None:
     policy = Policy(signals_up_to=3)
     async with running_node(policy=policy) as server:

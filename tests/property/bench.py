@@ -20,7 +20,8 @@ from typing import Any
 
 import jwt
 
-from server.commands.outcome import Call, Event, Outcome
+from server.commands.command import Params
+from server.commands.outcome import Call, Caller, Event, Outcome
 from server.commands.snapshot import Snapshot
 from server.realtime.messages import encode
 from server.web.dispatch import validate
@@ -33,7 +34,7 @@ from tests.property.setting import Complaints, Told, policy_of
 from tests.property.shared import FAULTS
 from tests.property.streams import Place
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Answer, Disagreement, Rules, Talk, Token
+from tests.support.oracle_things import Answer, Disagreement, Rules, Talk, Token
 
 Map = dict[str, Any]
 DAY_MS = 86_400_000
@@ -91,6 +92,7 @@ class Bench:
     def start(self) -> None:
         """A new run: nobody is connected, and the oracle knows nothing."""
         self.oracle, self.endings = Told(self.rules, self.nodes.rank), Endings()
+        self.oracle.ms = self.ms
         self.connections, self.log, self.failure = [], [], None
         self._by_jti.clear()
         self._operator.clear()
@@ -165,7 +167,7 @@ class Bench:
             token, text = self.token(device.member, device.name)
         else:
             token, text = used.token, used.text
-        node = self._any_node()
+        node = self.any_node()
         connection = Connection(
             self.oracle, device, token, text, node.store.deployment.epoch, self.wrong,
             Place(node, self.endings, alone=not self.house.shared), exact=not self.house.shared,
@@ -177,7 +179,8 @@ class Bench:
         connection.say("connect", {"token": text, "device": device.name, **params})
         return connection
 
-    def _any_node(self) -> Observed:
+    def any_node(self) -> Observed:
+        """One of the nodes."""
         return self._dice.choice(self.nodes.all)
 
     def refresh(self, connection: Connection) -> None:
@@ -188,7 +191,7 @@ class Bench:
 
     def operate(self, cmd: str, **params: Any) -> None:
         """The operator gives a command, at this very moment."""
-        dispatcher = self._any_node().dispatcher
+        dispatcher = self.any_node().dispatcher
         command = dispatcher.command(OPERATOR, cmd)
         valid = validate(command, params)
         self._operator[id(valid)] = (cmd, params, valid)
@@ -223,8 +226,12 @@ class Bench:
             self.counts["commits"] += 1
             told = {k: v for k, v in params.items() if k != "token" or call.caller.operator}
             told = {} if cmd == "refresh" else told
-            decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
             came_to = truth.error.code if truth.error is not None else ""
+            then = [one for one in request.refusals if one.error == came_to] if request else []
+            if then:
+                decided = self.oracle.refuse(self.ms, then[-1])
+            else:
+                decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
             if (cmd, came_to) != (call.cmd, decided.error):
                 raise Disagreement(
                     f"{call.caller.member} {call.cmd} {params}: {came_to or 'done'}, not {decided}"
@@ -243,6 +250,11 @@ class Bench:
                 connection.token, connection.text = token, params["token"]
             connection.committed(request, answer, outcome.result or {})
 
+    def take_step(self, cmd: str, params: Params, told: Map) -> None:
+        """A node takes a step of a job; `told` is what the oracle is to hear of it."""
+        self._operator[id(params)] = (cmd, told, params)
+        self.any_node().store.submit(Call(Caller(""), cmd, params, lambda _outcome: None))
+
     def _given(self, call: Call) -> tuple[Token, str, Map, Connection | None, Request | None]:
         """Who gave a command, and what they said."""
         if call.caller.operator:
@@ -258,22 +270,19 @@ class Bench:
         """This has ended somebody's access; once it is answered every node has to know."""
         me = call.caller.member
         revoked: list[Connection] = []
-        what: tuple[str, ...]
+        whats = list(self.oracle.lost)
         match cmd:
-            case "conversation.remove" | "conversation.leave":
-                what = ("removed", params.get("member", me), params["conversation"])
             case "block.add" | "connection.remove":
-                what = parted(me, params["member"])
+                whats.append(parted(me, params["member"]))
             case "connection.delete":
-                what = parted(params["a"], params["b"])
+                whats.append(parted(params["a"], params["b"]))
             case "settings.set":
-                what = ("switch", me)
+                whats.append(("switch", me))
             case "session.revoke":
-                what = ("revoked", params["member"])
+                whats.append(("revoked", params["member"]))
                 revoked = self._revoked(node, params)
-            case _:
-                return
-        ending = self.endings.committed(node, *what)
+        # Whatever ended nothing new may be answered only when an earlier end has passed everywhere.
+        endings = [self.endings.committed(node, *what) for what in whats]
         if node is None:  # nobody is going to be told
             self._revoking += revoked
             return
@@ -281,7 +290,8 @@ class Bench:
 
         def answered(outcome: Outcome) -> None:
             self._news.set()
-            self.endings.answered(ending)
+            for ending in endings:
+                self.endings.answered(ending)
             for one in revoked:
                 one.revoked = one.code is None
             done(outcome)
@@ -329,6 +339,14 @@ class Bench:
 
     async def answers(self) -> None:
         """Until whatever was given has been answered, and nothing is being read."""
+        try:
+            await self._answered()
+        except TimeoutError:
+            raise Disagreement(
+                f"still waited for: {self.nodes.held_up()}, {self._reading}"
+            ) from None
+
+    async def _answered(self) -> None:
         async with asyncio.timeout(20):
             while True:
                 self._news.clear()
@@ -370,3 +388,4 @@ class Bench:
     def pass_time(self, ms: int) -> None:
         """Move the clock. To be called when every answer is there."""
         self.ms += ms
+        self.oracle.ms = self.ms

@@ -19,7 +19,7 @@ from tests.property.streams import Opening, Place, Streams
 from tests.support.fake_wire import FakeWire
 from tests.support.oracle import Oracle
 from tests.support.oracle_reads import read
-from tests.support.oracle_world import Answer, Disagreement, Token
+from tests.support.oracle_things import Answer, Disagreement, Token
 
 Map = dict[str, Any]
 UNREACHABLE = {
@@ -29,21 +29,23 @@ UNREACHABLE = {
 UNKNOWN = "unknown_outcome"
 READS = {
     "conversation.history", "conversation.get", "conversation.list", "connection.list",
-    "message.search",
-    "block.list", "invitation.list", "explain", "settings.get",
+    "message.search", "block.list", "invitation.list", "explain", "settings.get", "credits.get",
+    "group.list",
 }  # fmt: skip
 
 
 @dataclass
 class Request:
     """A command on its way. `answers` are those that would be right: a write's own, and what a
-    read could have seen since it was given; `heads` were its member's topics then."""
+    read could have seen since it was given; `heads` were its member's topics then. A message that
+    is refused may have been, on facts of another that nothing was to hold, by any of `refusals`."""
 
     id: int
     cmd: str
     params: Map
     heads: dict[str, int]
     answers: list[Answer] = field(default_factory=list)
+    refusals: list[Answer] = field(default_factory=list)
     frame: Map | None = None
 
     @property
@@ -93,8 +95,17 @@ class Connection:
             request.answers.append(self._read(request))
         elif not params.get("more"):
             self.writes.append(request)
+            self._look_at(request)
         self.wire.send({"id": request.id, "cmd": cmd, "params": params})
         return request
+
+    def _look_at(self, request: Request) -> None:
+        """Whether a message would be refused at this moment."""
+        if request.cmd == "message.send" and not self._exact:
+            answer = self.oracle.refusal(self.member, request.params)
+            if answer is not None:
+                others = [one for one in request.refusals if one != answer]
+                request.refusals = [*others, answer]
 
     def _read(self, request: Request) -> Answer:
         oracle = self.oracle
@@ -130,6 +141,8 @@ class Connection:
 
     def passed(self) -> None:
         """Something has been committed: a read that is under way may have seen it, or not."""
+        for request in self.writes:
+            self._look_at(request)
         for request in self.reads:
             now = self._read(request)
             if not request.answers or request.answers[-1] != now:
@@ -222,7 +235,8 @@ class Connection:
         if "error" in frame:
             error: Map = frame["error"]
             same_words = error["code"] != "unreachable" or error == UNREACHABLE
-            return bool(error["code"] == answer.error) and same_words
+            more = all(error.get(name) == value for name, value in answer.result.items())
+            return bool(error["code"] == answer.error) and same_words and more
         told = frame["result"]
         if answer.error or not answer.result.keys() <= told.keys():
             return False
@@ -312,7 +326,7 @@ def _ordered(value: Any) -> Any:
         return [_ordered(one) for one in value]
     if isinstance(value, dict):
         return {
-            key: sorted(one, key=lambda x, by=_UNORDERED[key]: str(x[by]))  # type: ignore[misc]
+            key: sorted(one, key=lambda x, by=_UNORDERED[key]: [str(x[of]) for of in by])  # type: ignore[misc]
             if key in _UNORDERED
             else _ordered(one)
             for key, one in value.items()
@@ -320,4 +334,7 @@ def _ordered(value: Any) -> Any:
     return value
 
 
-_UNORDERED = {"participants": "member", "invitations": "invitation"}
+_UNORDERED = {  # of a ledger, two entries of one moment
+    "participants": ("member",), "invitations": ("invitation",),
+    "entries": ("at_ms", "reason", "change"),
+}  # fmt: skip

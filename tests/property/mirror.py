@@ -67,7 +67,7 @@ class Mirror:
             del self.stale[key]
         if key[0] == "conversation.list":
             for one in result["conversations"]:
-                several = one["kind"] == "several"
+                several = one["kind"] != "one_to_one"
                 topic = f"conversation:{one['id']}" if several else self._own
                 if self.talks.setdefault(one["id"], topic) == topic:
                     self.make_stale(one["id"])

@@ -127,6 +127,13 @@ class Nodes:
         """Whether commands wait, for a transaction or for other nodes to have passed a fence."""
         return any(node.store.waiting or waits_for_fences(node) for node in self.all)
 
+    def held_up(self) -> list[tuple[int, int]]:
+        """By node, how many commands wait for a transaction, and how many for fences."""
+        return [
+            (node.store.waiting, node.fences.waiting if node.fences is not None else 0)
+            for node in self.all
+        ]
+
     def release(self) -> bool:
         """Let the bus carry what it holds back; answers whether there was anything."""
         released = False

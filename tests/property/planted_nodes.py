@@ -30,6 +30,7 @@ from server.store.backlog import Backlog, Waiting
 from server.store.schema import KeyBlocks
 from server.store.shared_commit import SharedCommit
 
+LATE = 100  # turns of the loop: longer than an answer takes that waits for all nodes
 Plant = Callable[[], AbstractContextManager[object]]
 
 
@@ -76,9 +77,15 @@ def a_fence_is_not_awaited() -> AbstractContextManager[object]:
 def fences_are_applied_after_the_answer() -> AbstractContextManager[object]:
     """A node says that it has passed what it is only about to apply."""
 
+    def wait(turns: int, fences: Fences, ending: Ending) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(wait, turns - 1, fences, ending)
+        else:
+            fences._apply(ending)
+
     def late(fences: Fences, endings: Sequence[Ending]) -> None:
         for ending in endings:
-            asyncio.get_running_loop().call_later(0.03, fences._apply, ending)
+            wait(LATE, fences, ending)
         fences.applied = endings[-1].seq
 
     return patch.object(Fences, "_take", late)
@@ -117,7 +124,7 @@ def the_roster_is_applied_late() -> AbstractContextManager[object]:
     deliver = Hub._deliver
 
     def without_ends(hub: Hub, live: LiveTopic, event: Event, *, late: bool) -> None:
-        deliver(hub, live, Event(event.topic, event.pos, event.name, event.data), late=late)
+        deliver(hub, live, replace(event, ended=()), late=late)
 
     return patch.object(Hub, "_deliver", without_ends)
 

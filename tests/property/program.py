@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tests.property.approaches import PLANS, put
 from tests.property.bench import Bench
 from tests.property.clients import Connection
 from tests.property.devices import Device
-from tests.property.verbs import Speakers
+from tests.property.speakers import Speakers
 
 Map = dict[str, Any]
 NAMES = ("ada", "bob", "cyd", "dan", "eve", "fay", "gus")
+GUESTS = ("hal", "ivy")  # whom nobody is connected to at first
 ENCODINGS = ("subrosa.v1.msgpack", "subrosa.v1.json")
 
 
@@ -25,7 +27,9 @@ class Run:
         bench.start()
         self.bench = bench
         self.number = number
-        self.members = [f"{name}.{number}" for name in NAMES[:size]]
+        self.club = f"club.{number}"
+        self.friends = [f"{name}.{number}" for name in NAMES[:size]]
+        self.members = [*self.friends, *(f"{name}.{number}" for name in GUESTS)]
         self.careful = self.members[number % 2 :: 2]  # reads take time: others' turn comes next
         self.all = Speakers(bench, self.members)
         self.unfinished: list[tuple[Connection, dict[str, int]]] = []  # that have more to resume
@@ -36,21 +40,32 @@ class Run:
         ]
 
     async def begin(self) -> None:
-        """Members, connections between most of them, sessions, and a conversation of most."""
-        for member in self.members:
-            self.all.operate("member.put", id=member, name=member.title())
+        """Members, connections between most friends, a group of most members and guests, sessions,
+        a conversation of most, and one of the group."""
+        for index, member in enumerate(self.members):
+            opened = {"open_profile": True} if index % 3 == 0 else {}
+            put(self.all, member, PLANS[index % len(PLANS)], **opened)
         await self.bench.answers()
-        for index, a in enumerate(self.members):
-            for b in self.members[index + 1 :]:
-                if (index, b) not in ((1, self.members[2]), (0, self.members[-1])):
+        for index, a in enumerate(self.friends):
+            for b in self.friends[index + 1 :]:
+                if (index, b) not in ((1, self.friends[2]), (0, self.friends[-1])):
                     self.all.operate("connection.put", a=a, b=b)
+        await self.bench.answers()
+        self.all.operate("group.put", id=self.club, name="Club", owner=self.members[0])
+        await self.bench.answers()
+        for index, member in enumerate(self.members[1:]):
+            if index != 1:
+                role = "member" if index else "manager"
+                self.all.operate("group.add", group=self.club, member=member, role=role)
         await self.bench.answers()
         for device in self.devices:
             self.connect(device, resume=device.positions)
         await self.bench.rest()
         first = self.all.live(self.members[0])[0]
-        for members in (self.members[1:], self.members[1:4]):
+        for members in (self.friends[1:], self.friends[1:4]):
             self.all.say(first, "conversation.start", members=members, client_id=self.all.ident())
+        some = {"group": self.club, "members": [self.members[1], self.members[3]]}
+        self.all.say(first, "conversation.start", client_id=self.all.ident(), **some)
         await self.bench.rest()
 
     async def wait(self, pace: int) -> None:

@@ -27,14 +27,20 @@ from tests.property.bench import Bench
 from tests.property.nodes import EMBEDDED, House
 from tests.property.program import Run
 from tests.property.steps import STEP, carry_out
-from tests.property.verdict import judge
-from tests.support.oracle_world import Rules
+from tests.property.verdict import exercised, judge
+from tests.support.oracle_things import Rules
 
 STEPS = 60
 SHRINK = bool(os.environ.get("SUBROSA_SHRINK"))
 SEED = int(os.environ.get("SUBROSA_SEED", "1"))
-SHIPPED = Rules(reblock_ms=600_000, reinvite_ms=1_200_000)
+FEW = {  # a month's credits, and the most that piles up: so few that the last is soon spent
+    "career": (1, 2), "business": (2, 3), "sales_navigator": (1, 1), "recruiter_lite": (2, 2),
+}  # fmt: skip
+SHIPPED = Rules(reblock_ms=600_000, reinvite_ms=1_200_000, credits=FEW, openers=4)
 TIGHT = Rules(
+    note=30, note_paid=60, subject=30, inmail=50, viewers=2, managers=2, group_members=8, openers=2,
+    invitations=6, notes=2, credits=FEW, credits_expire_ms=1_500_000, refund_ms=900_000,
+    announce_ms=1_200_000,
     newcomers="from_joining", participants=5, signals_up_to=3, reactions=2, body=60, title=20,
     reblock_ms=600_000, reinvite_ms=1_200_000, resume_events=12,
 )  # fmt: skip
@@ -74,9 +80,7 @@ def explore(
             for step in program:
                 await carry_out(run, step)
             await judge(run)
-            for given in (c.streams for c in bench.connections if c.streams is not None):
-                bench.counts["deliveries"] += given.events
-                bench.counts["signals"] += sum(given.signals.values())
+            bench.counts.update(exercised(bench))
         except BaseException as failure:
             failure.add_note("\n".join(["what was said:", *bench.log[-60:]]))
             found.append(failure)

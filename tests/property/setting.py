@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from server.domain.policy import Policy
+from server.domain.policy import PerPlan, Policy
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Rules, Talk
+from tests.support.oracle_things import Disagreement, Rules, Talk
 
 EXPECTED = "a commit failed: its outcome is unknown"  # said of those that the test has failed
 
@@ -55,5 +55,20 @@ def policy_of(rules: Rules, **more: Any) -> Policy:
         reblock_after_ms=rules.reblock_ms,
         typing_renew_ms=rules.typing_renew_ms,
         resume_events=rules.resume_events,
+        subject_characters=rules.subject,
+        note_characters_paid=rules.note_paid,
+        inmail_characters=rules.inmail,
+        viewers_per_conversation=rules.viewers,
+        group_managers=rules.managers,
+        group_members=rules.group_members,
+        group_openers_per_month=rules.openers,
+        invitations_per_week=rules.invitations,
+        notes_per_month_basic=rules.notes,
+        inmail_cost=rules.cost,
+        credits_monthly=PerPlan(**{plan: monthly for plan, (monthly, _) in rules.credits.items()}),
+        credits_most=PerPlan(**{plan: most for plan, (_, most) in rules.credits.items()}),
+        credits_expire_ms=rules.credits_expire_ms,
+        refund_within_ms=rules.refund_ms,
+        announce_after_ms=rules.announce_ms,
         **more,
     )

@@ -7,27 +7,16 @@ between two waits is said in one tick of the loop. Zeros do nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
+from tests.property import encounters
 from tests.property.clients import Connection
 from tests.property.devices import Device
 from tests.property.program import ENCODINGS, Run
-from tests.property.verbs import Choice, pick
-from tests.support.oracle_world import Disagreement, Talk
+from tests.property.speakers import Choice, pick
+from tests.property.step import Deed, Step, say
+from tests.support.oracle_things import Disagreement, Talk
 
 STEP = 20
 MINUTE = 60_000
-
-
-@dataclass(frozen=True)
-class Step:
-    """The bytes of one step, apart from what it does."""
-
-    pace: int
-    a: int
-    b: int
-    commands: list[Choice]
 
 
 async def carry_out(run: Run, data: bytes) -> None:
@@ -40,16 +29,11 @@ async def carry_out(run: Run, data: bytes) -> None:
         await run.wait(data[1])
 
 
-def _say(run: Run, commands: list[Choice]) -> None:
-    for choice in commands:
-        run.all.command(choice)
-
-
 async def _burst(run: Run, step: Step) -> None:
     """Several members say something at once."""
     if step.a % 8 == 7:
         run.bench.disturb(step.b)
-    _say(run, step.commands)
+    say(run, step.commands)
 
 
 def _crowded(run: Run, choice: int) -> Talk | None:
@@ -63,8 +47,8 @@ async def _gather(run: Run, step: Step) -> None:
     """Everybody is back and connected again, and somebody brings them together."""
     for device in run.absent():
         run.come_back(device, step.b | 8)
-    for index, a in enumerate(run.members):
-        for b in run.members[index + 1 :]:
+    for index, a in enumerate(run.friends):
+        for b in run.friends[index + 1 :]:
             if not run.all.oracle.bond(a, b).blockers:
                 run.all.operate("connection.put", a=a, b=b)
     await run.bench.answers()
@@ -105,19 +89,21 @@ async def _race(run: Run, step: Step) -> None:
     if b & 32:
         run.cut(victims[0])
         run.come_back(victims[0].device, step.a)
-    _say(run, step.commands[:2])
+    say(run, step.commands[:2])
     await run.wait(step.pace)
     if b & 64:
         run.drain()
     if b & 24:
         _add(run, talk, names, step.a)
-    _say(run, step.commands[2:])
+    say(run, step.commands[2:])
 
 
 def _remove(
     run: Run, talk: Talk, victims: list[Connection], others: list[Connection], how: int
 ) -> None:
     """These leave, or others remove them."""
+    if talk.group:
+        others = [one for one in others if run.all.oracle.groups[talk.group].leads(one.member)]
     for victim in victims:
         remover = pick(how // 8, others)
         if how & 128 or remover is None:
@@ -161,16 +147,16 @@ async def _slowly(run: Run, step: Step) -> None:
     await run.bench.answers()
     if not lost_before:
         _remove(run, talk, [victim], others, step.b & 127)
-    _say(run, step.commands[:1])
+    say(run, step.commands[:1])
     await run.bench.answers()
     if step.b & 64:
         _add(run, talk, [victim.member], step.a)
-    _say(run, step.commands[1:2])
+    say(run, step.commands[1:2])
     await run.bench.answers()
     run.bench.gate.set()
     for one in others[:2]:
         run.all.send(one, conversation=talk.id)
-    _say(run, step.commands[2:])
+    say(run, step.commands[2:])
 
 
 def _change(run: Run, talk: Talk, which: int) -> None:
@@ -194,7 +180,7 @@ async def _away(run: Run, step: Step) -> None:
     if step.b & 16:
         for other in gone:
             run.stall(other)
-        _say(run, step.commands[:1])
+        say(run, step.commands[:1])
         await run.wait(step.pace)
     for other in gone:
         run.cut(other)
@@ -205,13 +191,13 @@ async def _away(run: Run, step: Step) -> None:
             run.all.send(speaker, conversation=talk.id)
         _change(run, talk, step.a)
         _change(run, talk, step.b)
-    _say(run, step.commands[1:2])
+    say(run, step.commands[1:2])
     await run.wait(step.pace)
-    _say(run, step.commands[2:3])
+    say(run, step.commands[2:3])
     for device in run.absent():
         if device in [other.device for other in gone]:
             run.come_back(device, step.b)
-    _say(run, step.commands[3:])
+    say(run, step.commands[3:])
 
 
 async def _stall(run: Run, step: Step) -> None:
@@ -219,19 +205,19 @@ async def _stall(run: Run, step: Step) -> None:
     one = pick(step.a, run.all.live())
     if one is not None:
         run.stall(one)
-    _say(run, step.commands)
+    say(run, step.commands)
 
 
 async def _drain(run: Run, step: Step) -> None:
     """They read again, and things go on."""
-    _say(run, step.commands[:2])
+    say(run, step.commands[:2])
     run.drain()
-    _say(run, step.commands[2:])
+    say(run, step.commands[2:])
 
 
 async def _cut(run: Run, step: Step) -> None:
     """A connection is lost with what was just said over it."""
-    _say(run, step.commands)
+    say(run, step.commands)
     one = pick(step.a, run.all.live())
     if one is not None:
         run.cut(one)
@@ -239,10 +225,10 @@ async def _cut(run: Run, step: Step) -> None:
 
 async def _back(run: Run, step: Step) -> None:
     """Whoever is away comes back."""
-    _say(run, step.commands[:2])
+    say(run, step.commands[:2])
     for index, device in enumerate(run.absent()):
         run.come_back(device, step.b + index)
-    _say(run, step.commands[2:])
+    say(run, step.commands[2:])
 
 
 async def _another(run: Run, step: Step) -> None:
@@ -258,7 +244,7 @@ async def _another(run: Run, step: Step) -> None:
         else:
             device.positions.clear()
             run.connect(device)
-    _say(run, step.commands)
+    say(run, step.commands)
 
 
 async def _revoke(run: Run, step: Step) -> None:
@@ -267,9 +253,9 @@ async def _revoke(run: Run, step: Step) -> None:
     if one is None:
         return
     device = {"device": one.device.name} if step.b % 2 else {}
-    _say(run, step.commands[:2])
+    say(run, step.commands[:2])
     run.all.operate("session.revoke", member=one.member, **device)
-    _say(run, step.commands[2:])
+    say(run, step.commands[2:])
     await run.bench.answers()
     run.bench.log.append(f"{one.member}/{one.device.name}: connect with what was revoked")
     run.bench.connect(one.device, used=one)
@@ -306,7 +292,7 @@ async def _clock(run: Run, step: Step) -> None:
     """Time passes."""
     await run.bench.answers()
     run.bench.pass_time((step.a % 24) * MINUTE + step.b * 40)
-    _say(run, step.commands)
+    say(run, step.commands)
 
 
 async def _fault(run: Run, step: Step) -> None:
@@ -317,12 +303,14 @@ async def _fault(run: Run, step: Step) -> None:
         run.bench.spoil_a_write()
     else:
         run.bench.disturb(step.b)
-    _say(run, step.commands)
+    say(run, step.commands)
     if step.a % 3 == 2:
         await run.bench.nodes.compare_heads()
 
 
-KINDS: list[Callable[[Run, Step], Awaitable[None]] | None] = [
+KINDS: list[Deed | None] = [
     None, *([_race] * 9), *([_away] * 11), *([_slowly] * 3), *([_burst] * 3), _stall, _drain,
-    _drain, _cut, _back, _back, _another, _revoke, _quiet, _clock, _fault,
+    _drain, _cut, _back, _back, _another, _another, _revoke, _quiet, _clock, _fault,
+    *([encounters.mention] * 5), *([encounters.request] * 4), *([encounters.letters] * 3),
+    encounters.announce, encounters.weeks,
 ]  # fmt: skip

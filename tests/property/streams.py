@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.property.endings import Endings, parted
 from tests.support.oracle import Oracle
-from tests.support.oracle_world import Disagreement, Entry, Talk
+from tests.support.oracle_things import Disagreement, Entry, Talk
 
 Map = dict[str, Any]
 
@@ -67,6 +67,7 @@ class Streams:
         self.at = {t: opening.starts.get(t, head) for t, head in opening.heads.items()}
         self.past = {t: list(due) for t, due in opening.past.items()}
         self.events = 0
+        self.kept = 0  # of these, from a viewer
         self.signals: Counter[str] = Counter()
         self._oracle = oracle
         self._member = member
@@ -75,11 +76,12 @@ class Streams:
 
     def _inside(self, topic: str) -> bool:
         talk = self._oracle.talks[topic.partition(":")[2]]
-        return self._takes_part(talk, self._member)
+        return self._takes_part(talk, self._member, viewing=True)
 
-    def _takes_part(self, talk: Talk, member: str) -> bool:
+    def _takes_part(self, talk: Talk, member: str, *, viewing: bool = False) -> bool:
         """Whether somebody is in a conversation, as far as this node has to know."""
-        return member in talk.roster or self._place.may_not_know("removed", member, talk.id)
+        here = talk.present if viewing else talk.roster
+        return member in here or self._place.may_not_know("removed", member, talk.id)
 
     def _wrong(self, what: str, frame: Map) -> Disagreement:
         return Disagreement(f"{what}: {self._member} at {self._oracle.now} was given {frame}")
@@ -104,32 +106,44 @@ class Streams:
         else:
             raise self._wrong("of a topic that this session does not have", frame)
         entry = self._oracle.logs[topic][pos - 1]
-        if frame["event"] != entry.name:
-            raise self._wrong(f"not {entry.name}", frame)
-        first = max(entry.moment, self.opening.moment)
+        name = self._oracle.name(self._member, entry)
+        if frame["event"] != name:
+            raise self._wrong(f"not {name}", frame)
+        first = self._first(topic, pos, entry)
         if frame["data"] != self._oracle.data(self._member, entry, first):
             self._unchecked.append((frame, entry))
         self.events += 1
+        self.kept += name != entry.name
         if topic == self._own and pos > self.opening.heads[self._own]:
             self._follow(frame)
+
+    def _first(self, topic: str, pos: int, entry: Entry) -> int:
+        """From when on what an event said may have been true: what is behind the head that this
+        session was told is read after it was opened, what comes from there on is live."""
+        heads = self.opening.heads
+        if topic in heads and pos > heads[topic]:
+            return entry.moment
+        return max(entry.moment, self.opening.moment)
 
     def _follow(self, frame: Map) -> None:
         data = frame["data"]
         if frame["event"] == "conversation.joined":
             self.past.pop(data["topic"], None)
-            self.at[data["topic"]] = data["pos"]
+            self.at.setdefault(data["topic"], data["pos"])  # who was a viewer has it
         elif frame["event"] == "conversation.left":
             self.at.pop(data["topic"], None)
 
     def check_contents(self) -> None:
-        """Everything given said what was true at some moment from its event, and from when this
-        session was opened, until now."""
+        """Everything given said what was true at some moment from its event, and from when it
+        could be read, until now."""
         unchecked, self._unchecked = self._unchecked, []
         for frame, entry in unchecked:
-            moments = range(max(entry.moment, self.opening.moment), self._oracle.now + 1)
+            first = self._first(frame["topic"], frame["pos"], entry)
+            moments = range(first, self._oracle.now + 1)
             true = (self._oracle.data(self._member, entry, moment) for moment in moments)
             if frame["data"] not in true:
-                raise self._wrong("never true since", frame)
+                what = f"never true since {first}, said at {entry.moment}, opened at"
+                raise self._wrong(f"{what} {self.opening.moment}", frame)
 
     # Signals
 
@@ -159,7 +173,7 @@ class Streams:
             on = self._oracle.people[one].receipts or self._place.may_not_know("switch", one)
             if not on or not self._takes_part(talk, one):
                 return False
-        apart = talk.two and not self._oracle.way_open(sender, self._member)
+        apart = talk.two and not self._oracle.carries(sender, self._member)
         return not apart or self._place.may_not_know(*parted(sender, self._member))
 
     # At rest

@@ -9,10 +9,10 @@ import re
 
 import pytest
 
-from tests.property import planted, planted_nodes
+from tests.property import planted, planted_nodes, planted_ways
 from tests.property.nodes import TWO_NODES
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
-from tests.support.oracle_world import Disagreement
+from tests.support.oracle_things import Disagreement
 
 EXAMPLES = 12  # at most: a run ends with its first failure
 BUGS = {
@@ -40,7 +40,26 @@ FROM_JOINING = {
     planted.resume_from_anywhere: "reset",
 }
 
+OF_WAYS = {
+    planted_ways.an_edit_of_an_earlier_message_reaches_a_viewer: "not position.passed|was given",
+    planted_ways.a_signal_reaches_a_viewer: "a signal that was never for them",
+    planted_ways.viewers_see_what_was_before: "not theirs to see|was answered|was given",
+    planted_ways.who_was_declined_may_try_again: "done, not Answer|was answered",
+    planted_ways.an_answer_gives_back_twice: "never true since|was answered|not Answer",
+    planted_ways.the_group_is_left_and_its_conversations_are_not: (
+        "their access|has come to|not roster|not Answer"
+    ),
+    planted_ways.credits_are_spent_unsettled: "not Answer|was answered|should have made|credits",
+    planted_ways.who_viewed_is_listed_as_a_participant: "was answered",
+    planted_ways.a_viewer_made_a_participant_begins_anew: "was answered|reset|not theirs",
+    planted_ways.a_requests_receipts_are_shown: "a signal that was never for them|was answered",
+    planted_ways.an_inmail_is_sent_without_consent: "done, not Answer",
+    planted_ways.quotas_are_not_counted: "done, not Answer|was answered",
+}
 OF_NODES = {
+    planted_ways.each_node_keeps_its_own_accounts: (
+        "not Answer|was answered|never true since|should have made"
+    ),
     planted_nodes.locks_are_not_taken: "was answered|not Answer|should have made|out of order",
     planted_nodes.facts_outlive_their_locks: "was answered|not Answer|should have made",
     planted_nodes.the_roster_is_applied_late: "not theirs to see|after their access had ended",
@@ -48,7 +67,7 @@ OF_NODES = {
     planted_nodes.heads_are_never_compared: "has come to",
     planted_nodes.nodes_share_their_keys: "not Answer|should have made|was answered",
     planted_nodes.a_repeat_is_not_found_elsewhere: "not Answer|not theirs|should have made",
-    planted_nodes.a_later_command_overtakes: "should have made|not Answer|was answered",
+    planted_nodes.a_later_command_overtakes: "should have made|not Answer|answered",
 }
 
 
@@ -56,6 +75,12 @@ OF_NODES = {
 def test_a_planted_bug_is_found(bug: planted.Plant) -> None:
     with pytest.raises(Disagreement, match=re.compile(BUGS[bug], re.DOTALL)):
         explore(SHIPPED, EXAMPLES, {}, bug)
+
+
+@pytest.mark.parametrize("bug", OF_WAYS, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_of_the_ways_is_found(bug: planted.Plant) -> None:
+    with pytest.raises(Disagreement, match=re.compile(OF_WAYS[bug], re.DOTALL)):
+        explore(TIGHT, EXAMPLES, SMALL_BUFFERS, bug)
 
 
 @pytest.mark.parametrize("bug", FROM_JOINING, ids=lambda bug: bug.__name__)

@@ -15,18 +15,27 @@ from tests.property.nodes import EMBEDDED, OVER_REDIS, SHARED, TWO_NODES
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
 
 AT_LEAST = {  # an example
-    "deliveries": 310,
-    "removals racing sends": 15,
+    "deliveries": 600,
+    "removals racing sends": 10,
     "resumes across edits and deletions": 8,
+    "positions in place of what is kept": 4,
+    "of kind direct": 20,
+    "of kind open_profile": 2,
+    "of kind group": 20,
+    "of kind inmail": 1,
+    "requests": 2,
+    "answers to them, told": 4,
+    "few credits spent at once": 0.5,
+    "refunds": 0.3,
 }
 RULES = {"shipped": (SHIPPED, dict[str, int]()), "tight": (TIGHT, SMALL_BUFFERS)}
 RUNS = {  # how many examples
-    ("embedded", "shipped"): (EMBEDDED, 16),
-    ("embedded", "tight"): (EMBEDDED, 16),
-    ("postgres", "shipped"): (SHARED, 7),
-    ("postgres", "tight"): (SHARED, 7),
-    ("two nodes", "shipped"): (TWO_NODES, 6),
-    ("two nodes", "tight"): (TWO_NODES, 6),
+    ("embedded", "shipped"): (EMBEDDED, 12),
+    ("embedded", "tight"): (EMBEDDED, 12),
+    ("postgres", "shipped"): (SHARED, 5),
+    ("postgres", "tight"): (SHARED, 5),
+    ("two nodes", "shipped"): (TWO_NODES, 5),
+    ("two nodes", "tight"): (TWO_NODES, 5),
     ("two nodes over redis", "shipped"): (OVER_REDIS, 3),
 }
 

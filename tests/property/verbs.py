@@ -6,108 +6,24 @@ something, a program stays meaningful when parts of it are taken away, and 0 mea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from tests.property.bench import Bench
+from tests.property import approaches
 from tests.property.clients import Connection
-from tests.support.oracle_world import Message, Talk
+from tests.property.speakers import Choice, Speakers, Verb, pick
 
 Map = dict[str, Any]
-T = TypeVar("T")
+LONG = ("", "and what not")  # more than a note on the plan basic has room for
 FILTERS = ("all", "unread", "requests", "archived", "starred", "connections", "others")
 EMOJIS = ("👍", "🎉", "❤️", "😀")
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The bytes of one command."""
-
-    what: int
-    who: int
-    where: int
-    which: int
-
-
-def pick(choice: int, options: Sequence[T]) -> T | None:
-    """One of these, or None where there is none."""
-    return options[choice % len(options)] if options else None
-
-
-class Speakers:
-    """The members of a run, and what they say."""
-
-    def __init__(self, bench: Bench, members: list[str]) -> None:
-        self.bench = bench
-        self.oracle = bench.oracle
-        self.members = members
-        self._made = 0
-        self._sent: list[tuple[str, Map]] = []
-
-    # Choices
-
-    def live(self, *members: str) -> list[Connection]:
-        """Open connections, of these members or of all."""
-        return [
-            one for one in self.bench.connections
-            if one.code is None and one.wire.closed is None and one.streams is not None
-            and (not members or one.member in members)
-        ]  # fmt: skip
-
-    def talk(self, member: str, where: int) -> Talk | None:
-        """Mostly one that they are in, sometimes one that they were in, or never."""
-        seen = self.oracle.visible_talks(member)
-        inside = [talk for talk in seen if member in talk.roster]
-        everywhere = list(self.oracle.talks.values())
-        return pick(where // 16, everywhere if where % 16 == 15 else seen if where % 16 > 12
-                    else inside)  # fmt: skip
-
-    def message(self, talk: Talk | None, which: int) -> Message | None:
-        """One of a conversation's last messages."""
-        return pick(which, talk.messages[:-7:-1]) if talk is not None else None
-
-    def member(self, which: int) -> str:
-        """One of the run's, or an id that nobody has."""
-        return pick(which, [*self.members, "nobody"]) or ""
-
-    def ident(self) -> str:
-        """A client_id, or what makes a text one's own."""
-        self._made += 1
-        return f"{self._made}-{self.members[0]}"
-
-    # Commands
-
-    def say(self, speaker: Connection, cmd: str, **params: Any) -> None:
-        """Give a command over a connection."""
-        self.bench.log.append(f"{speaker.member}/{speaker.device.name}: {cmd} {params}")
-        speaker.say(cmd, params)
-
-    def operate(self, cmd: str, **params: Any) -> None:
-        """Give one of the operator's."""
-        self.bench.log.append(f"operator: {cmd} {params}")
-        self.bench.operate(cmd, **params)
-
-    def send(self, speaker: Connection, **where: Any) -> None:
-        """Send a message whose text nobody else has written."""
-        params = {"body": f"canary-{self.ident()}-", "client_id": self.ident(), **where}
-        self._sent.append((speaker.member, params))
-        self.say(speaker, "message.send", **params)
-
-    def edit(self, speaker: Connection, message: Message) -> None:
-        """Give a message another such text."""
-        ident = message.now.map["message"]
-        self.say(speaker, "message.edit", message=ident, body=f"canary-{self.ident()}-")
-
-    def command(self, choice: Choice) -> None:
-        """Give the command that these bytes say, if there is anybody to give it."""
-        verb = VERBS[choice.what % len(VERBS)]
-        speaker = pick(choice.who, self.live())
-        if verb is not None and speaker is not None:
-            verb(self, speaker, choice)
-
-
-Verb = Callable[[Speakers, Connection, Choice], None]
+def command(all_: Speakers, choice: Choice) -> None:
+    """Give the command that these bytes say, if there is anybody to give it."""
+    verb = VERBS[choice.what % len(VERBS)]
+    speaker = pick(choice.who, all_.live())
+    if verb is not None and speaker is not None:
+        verb(all_, speaker, choice)
 
 
 def _send(all_: Speakers, me: Connection, choice: Choice) -> None:
@@ -235,7 +151,9 @@ def _invite(all_: Speakers, me: Connection, choice: Choice) -> None:
     """Mostly somebody who is no connection yet."""
     known = [one for one in all_.members if all_.oracle.bond(me.member, one).connected]
     others = [one for one in all_.members if one not in known] if choice.where % 8 else known
-    note = {"note": f"canary-{all_.ident()}-"} if choice.where % 2 else {}
+    note = (
+        {"note": f"canary-{all_.ident()}-{LONG[choice.who % 8 == 7]}"} if choice.where % 2 else {}
+    )
     if others:
         all_.say(me, "invitation.send", to=pick(choice.which, others), **note)
 
@@ -248,12 +166,16 @@ def _invitation(all_: Speakers, me: Connection, choice: Choice) -> None:
 
 
 def _switch(all_: Speakers, me: Connection, choice: Choice) -> None:
-    all_.say(me, "settings.set", receipts=choice.which % 3 != 0)
+    name = ("receipts", "receipts", "open_profile", "inmail")[choice.where % 4]
+    all_.say(me, "settings.set", **{name: choice.which % 3 != 0})
 
 
 def _own_list(all_: Speakers, me: Connection, choice: Choice) -> None:
-    lists = ("connection.list", "block.list", "invitation.list", "settings.get")
-    all_.say(me, lists[choice.which % 4])
+    lists = (
+        "connection.list", "block.list", "invitation.list", "settings.get", "credits.get",
+        "group.list",
+    )  # fmt: skip
+    all_.say(me, lists[choice.which % 6])
 
 
 def _operate(all_: Speakers, me: Connection, choice: Choice) -> None:
@@ -273,7 +195,8 @@ _OFTEN: list[Verb] = [
     _on_message("message.delete"),
 ]  # fmt: skip
 _SELDOM: list[Verb] = [
-    _send_to, _send_again, _history, _in_talk("conversation.get"), _list, _switch, _rename,
+    _send_to, _send_again, _send_again, _history, _in_talk("conversation.get"), _list, _switch,
+    _rename,
     _on_message("message.unreact", emoji=True), _in_talk("typing.stop"), _operate, _start,
     _with_member("conversation.add"), _with_member("conversation.add"),
     _with_member("conversation.remove"), _in_talk("conversation.leave"),
@@ -281,4 +204,6 @@ _SELDOM: list[Verb] = [
     _invite, _invite, _invitation, _invitation, _own_list,
     _to_member("explain", "to"), _refresh, _operate, _own_view, _own_view,
 ]  # fmt: skip
-VERBS: list[Verb | None] = [None, *_OFTEN, *_OFTEN, *_OFTEN, *_SELDOM]
+VERBS: list[Verb | None] = [
+    None, *_OFTEN, *_OFTEN, *_OFTEN, *_SELDOM, *approaches.VERBS,
+]  # fmt: skip

@@ -6,12 +6,14 @@ Called once all is at rest and every device is connected.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
+from tests.property.bench import Bench
 from tests.property.clients import Connection, Request
 from tests.property.mirror import LISTS, own_marks, plain
 from tests.property.program import Run
-from tests.support.oracle_world import Disagreement
+from tests.support.oracle_things import Disagreement
 
 Map = dict[str, Any]
 Reads = dict[tuple[str, str], Map]  # by command and conversation
@@ -67,7 +69,7 @@ def _compare(run: Run, one: Connection, fresh: Reads) -> None:
         get, about = fresh["conversation.get", talk], mirror.about(talk)
         if about is not None:
             people = {p["member"] for p in get["participants"]}
-            told = about["people"] is not None and get["kind"] == "several" and not many
+            told = about["people"] is not None and get["kind"] != "one_to_one" and not many
             now = {"title": get["title"], "people": people if told else None, "read": get["read"],
                    **own_marks(get)}  # fmt: skip
             assert now["archived"] == get["archived"]
@@ -96,15 +98,39 @@ def _result(request: Request) -> Map:
 def _look_for_canaries(run: Run, one: Connection) -> None:
     """Every text that this wire ever carried, in whatever form, was one for its member."""
     oracle = run.all.oracle
-    seen = {found.decode() for found in _CANARY.findall(bytes(one.wire.data))}
+    seen = _canaries(bytes(one.wire.data))
     for message in oracle.messages.values():
         for version in message.versions:
-            texts = {version.map.get("body"), version.map.get("subject")} & seen
+            texts = _canaries(repr(version.map).encode()) & seen
             if texts and oracle.ever_saw(one.member, message, version):
                 seen -= texts
-    seen -= {
-        marks.draft for talk in oracle.talks.values() for _, marks in talk.own.get(one.member, [])
-    }
-    seen -= {i.note for i in oracle.invitations.values() if one.member in (i.sender, i.to)}
+    for talk in oracle.talks.values():
+        for _, marks in talk.own.get(one.member, []):
+            seen -= _canaries(marks.draft.encode())
+    for invitation in oracle.invitations.values():
+        if one.member in (invitation.sender, invitation.to):
+            seen -= _canaries(invitation.note.encode())
     if seen:
         raise Disagreement(f"{_who(one)} was given {seen}")
+
+
+def _canaries(text: bytes) -> set[str]:
+    return {found.decode() for found in _CANARY.findall(text)}
+
+
+def exercised(bench: Bench) -> Counter[str]:
+    """What the run that is over has exercised."""
+    counts = Counter[str]()
+    for given in (c.streams for c in bench.connections if c.streams is not None):
+        counts["deliveries"] += given.events
+        counts["positions in place of what is kept"] += given.kept
+        counts["signals"] += sum(given.signals.values())
+    for message in bench.oracle.messages.values():
+        counts[f"of kind {message.versions[0].map['kind']}"] += 1
+    for log in bench.oracle.logs.values():
+        names = Counter(entry.name for entry in log)
+        counts["requests"] += names["request.received"]
+        counts["answers to them, told"] += names["request.answered"]
+    for person in bench.oracle.people.values():
+        counts["refunds"] += sum(deed.what == "refund" for deed in person.deeds)
+    return counts

@@ -28,6 +28,7 @@ class Scene:
     message: str = ""
     letter: str = ""
     invitation: str = ""
+    group: str = ""
     heads: dict[str, int] = field(default_factory=dict)
     sessions: dict[str, list[Session]] = field(default_factory=dict)
 
@@ -49,7 +50,7 @@ class Scene:
         """Give a command at any node."""
         return await self.arena.command(self.any_place(), self.caller(name), cmd, params)
 
-    async def send(self, name: str, body: str, **where: str) -> Outcome:
+    async def send(self, name: str, body: str, **where: Any) -> Outcome:
         """Send a message."""
         ident = f"{body[:12]}{self.arena.number()}"
         return await self.do(name, "message.send", body=body, client_id=ident, **where)

@@ -1,9 +1,9 @@
 """Whoever's right ends while it is used: the later of the two is answered accordingly, and nothing
 reaches who had lost it.
 
-Each race is run in 1,000 interleavings of two nodes, which a seed alone decides, and comes out in
-both orders. What has the right order everywhere is a number: of a commit, of an answer, of a frame
-that was handed to a socket.
+Each race is run in 250 or 1,000 interleavings of two nodes, which a seed alone decides, and comes
+out in both orders. What has the right order everywhere is a number: of a commit, of an answer, of a
+frame that was handed to a socket.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ import uvloop
 from blockbuster import BlockBuster
 
 from server.commands.outcome import Outcome
+from server.domain.policy import PerPlan, Policy
 from tests.property import planted_nodes as planted
+from tests.property import planted_ways
+from tests.races import approaches, cases
 from tests.races.arena import Arena, arena
-from tests.races.cases import RACES, Race, text
+from tests.races.race import Race, text
 from tests.races.scene import PROBE, SECOND, Deed, Scene
 
-INTERLEAVINGS = 1_000
 AT_ONCE = 125
+RACES = {**cases.RACES, **approaches.RACES}
+POLICY = Policy(credits_monthly=PerPlan(1, 1, 1, 1))
 MEMORY = Path("/dev/shm")
 
 
@@ -47,6 +51,9 @@ BUGS: list[tuple[Callable[[], AbstractContextManager[object]], str]] = [
     (planted.signals_pass_all_fences, "typing vs the receiver's switch"),
     (planted.signals_pass_all_fences, "typing vs remove"),
     (planted.a_signal_from_before_a_joining, "typing vs add"),
+    (planted.a_fence_is_not_awaited, "typing vs close"),
+    (planted_ways.an_edit_of_an_earlier_message_reaches_a_viewer, "an edit vs a mention"),
+    (planted_ways.an_answer_gives_back_twice, "accept vs decline"),
 ]
 
 
@@ -67,15 +74,15 @@ def test_a_planted_bug_is_found(
 def test_a_right_that_ends_while_it_is_used(name: str) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         orders = runner.run(_interleave(name, RACES[name]))
-    assert min(orders["act"], orders["end"]) >= INTERLEAVINGS // 10, orders
+    assert min(orders["act"], orders["end"]) >= RACES[name].times // 10, orders
 
 
 async def _interleave(name: str, race: Race) -> Counter[str]:
     """Run a race in all its interleavings; answers how often each order came out."""
     orders: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as directory:
-        async with arena(Path(directory), seed=sum(map(ord, name))) as two_nodes:
-            for start in range(0, INTERLEAVINGS, AT_ONCE):
+        async with arena(Path(directory), sum(map(ord, name)), POLICY) as two_nodes:
+            for start in range(0, race.times, AT_ONCE):
                 scenes = [Scene(two_nodes, n) for n in range(start, start + AT_ONCE)]
                 orders.update(await _run(two_nodes, race, scenes))
     return orders
@@ -94,6 +101,8 @@ async def _run(two_nodes: Arena, race: Race, scenes: list[Scene]) -> list[str]:
         await asyncio.gather(*(s.send("a", PROBE, conversation=s.talk) for s in scenes))
     await two_nodes.quiet()
     firsts = [_judge(scene, race, *run) for scene, run in zip(scenes, runs, strict=True)]
+    if race.after is not None:
+        await asyncio.gather(*map(race.after, scenes, firsts))
     for scene in scenes:
         scene.leave()
     return firsts
@@ -119,6 +128,7 @@ def _judge(scene: Scene, race: Race, act: tuple[Outcome, int], end: tuple[Outcom
     assert (_code(act[0]), _code(end[0])) == codes, first
     for number in scene.given(race.loser, race.sees):
         assert first == ("end" if race.gained else "act"), "given without the right to it"
+        assert not race.secret, "given what is kept from them"
         assert race.own or race.gained or number < end[1], "given after the end was answered"
     if race.gets is not None:
         probes = scene.given(race.loser, text(PROBE))
@@ -127,7 +137,7 @@ def _judge(scene: Scene, race: Race, act: tuple[Outcome, int], end: tuple[Outcom
     if race.ended:
         assert all(session.ended for session in scene.sessions[race.loser])
         assert all(wire.last < end[1] for wire in scene.wires(race.loser))
-    if first == "end" and _code(act[0]):
+    if _code(act[0]):
         for name in "abcd":
             assert scene.given(name, text(SECOND)) == []
     return first

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.support.oracle_world import (
+from tests.support.oracle_credits import month_of, week_of
+from tests.support.oracle_things import (
     SETTINGS,
     Answer,
     Bond,
+    Deed,
     Disagreement,
     Entry,
     Invitation,
@@ -22,8 +24,8 @@ from tests.support.oracle_world import (
     Person,
     Rules,
     Token,
-    World,
 )
+from tests.support.oracle_world import World
 
 
 class Members(World):
@@ -40,6 +42,7 @@ class Members(World):
         which only ids are taken."""
         self.now += 1
         self.ms, self._made, self._params = ms, made, {"cmd": cmd, **params}
+        self.lost = []
         decide = getattr(self, "_" + cmd.replace(".", "_"))
         try:
             if not token.member:
@@ -49,7 +52,7 @@ class Members(World):
                 return Answer(decide(token, **params))
             return Answer(decide(token.member, **params))
         except No as no:
-            return Answer({}, no.code)
+            return Answer(no.more, no.code)
 
     def admit(self, token: Token) -> Person:
         """Who calls, if their token still counts."""
@@ -68,8 +71,8 @@ class Members(World):
         return ident
 
     def _emit(self, topic: str, name: str, data: Map, about: Message | None = None,
-              member: str = "") -> int:  # fmt: skip
-        self.logs[topic].append(Entry(self.now, name, data, about, member))
+              member: str = "", kept: frozenset[str] = frozenset()) -> int:  # fmt: skip
+        self.logs[topic].append(Entry(self.now, name, data, about, member, kept))
         return self.head(topic)
 
     def _repeated(self, me: str, client_id: str | None) -> Map | None:
@@ -94,6 +97,20 @@ class Members(World):
         if me in others:
             raise No("invalid")
 
+    def _count(self, me: str, what: str, period: str, most: int) -> None:
+        """One more of something that has its quota."""
+        counted = self.people[me].counted
+        if counted[f"{what} {period}"] >= most:
+            raise No("refused")
+        counted[f"{what} {period}"] += 1
+
+    def _tell_balance(self, me: str) -> None:
+        """Their account has changed: its owner hears of it where the sum is another."""
+        person, now = self.people[me], self.balance(me)
+        if now != person.balance:
+            person.balance = now
+            self._emit(person.topic, "credits.changed", {"balance": now})
+
     # Relations
 
     def _pair(self, me: str, member: str) -> Bond:
@@ -117,11 +134,18 @@ class Members(World):
             bond.connected = False
             for mine, theirs in ((a, b), (b, a)):
                 self._emit(f"member:{mine}", "connection.removed", {"member": theirs})
+            self._end_approach(bond)
+
+    def _end_approach(self, bond: Bond) -> None:
+        """What an answer had opened is over; a request goes on waiting."""
+        if bond.approach is not None and bond.approach.stage == "open":
+            bond.approach.stage = "over"
 
     def _invitation_send(self, me: str, to: str, note: str = "",
                          client_id: str | None = None) -> Map:  # fmt: skip
         self._not_me(me, to)
-        self._check_text(note, self.rules.note, empty=True)
+        basic = self.people[me].plan == "basic"
+        self._check_text(note, self.rules.note if basic else self.rules.note_paid, empty=True)
         repeated = self._repeated(me, client_id)
         if repeated is not None:
             return repeated
@@ -138,6 +162,14 @@ class Members(World):
             raise No("refused")
         if to in bond.strangers:
             raise No("unreachable")
+        counted = dict(self.people[me].counted)
+        try:
+            self._count(me, "invitations", week_of(self.ms), self.rules.invitations)
+            if note and basic:
+                self._count(me, "notes", month_of(self.ms), self.rules.notes)
+        except No:
+            self.people[me].counted.update(counted)
+            raise
         ident = self._new("invitation", self.invitations)
         made = Invitation(ident, me, to, note, self.ms)
         self.invitations[ident] = bond.invited[me] = made
@@ -222,6 +254,7 @@ class Members(World):
             if sender in bond.invited:
                 self._withdraw(bond.invited.pop(sender))
         self._part(me, member, bond)
+        self._end_approach(bond)
         bond.blockers.add(me)
         self._emit(f"member:{me}", "block.changed", {"member": member, "blocked": True})
         return {}
@@ -259,9 +292,29 @@ class Members(World):
 
     # The operator
 
-    def _member_put(self, id: str, name: str) -> Map:  # noqa: A002 - the wire's word
-        self.people[id] = Person(id, name, [(self.now, dict(SETTINGS))])
+    def _member_put(self, id: str, name: str, plan: str = "basic",  # noqa: A002 - the wire's word
+                    settings: Map | None = None) -> Map:  # fmt: skip
+        person = self.people.get(id)
+        if person is None:
+            first = {**SETTINGS, **(settings or {})}
+            person = self.people[id] = Person(id, name, [(self.now, first)], plan=plan)
+            if plan != "basic":
+                person.deeds.append(Deed(self.ms, "plan", plan=plan))
+            return {"id": id}
+        if person.plan != plan:
+            person.plan = plan
+            person.deeds.append(Deed(self.ms, "plan", plan=plan))
+            self._tell_balance(id)
+        if settings:
+            self._settings_set(id, **settings)
         return {"id": id}
+
+    def _credits_grant(self, member: str, amount: int, reason: str, client_id: str) -> Map:
+        if self._repeated("", client_id) is None:
+            self.people[member].deeds.append(Deed(self.ms, reason, amount))
+            self._tell_balance(member)
+            self._create("", client_id, {})
+        return {"balance": self.balance(member)}
 
     def _connection_put(self, a: str, b: str) -> Map:
         bond = self.bond(a, b)

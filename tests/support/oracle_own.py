@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.oracle_members import Members
-from tests.support.oracle_world import Entry, Map, Marks, No, Talk, World, at_moment
+from tests.support.oracle_things import Entry, Map, Marks, No, Talk, at_moment
+from tests.support.oracle_world import World
 
 FRESH = Marks()
 

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.oracle_credits import ledger
 from tests.support.oracle_own import marks_of, shows, told
-from tests.support.oracle_world import Answer, Map, Message, No, Talk, World, at_moment
+from tests.support.oracle_things import Answer, Map, Message, No, Talk, at_moment
+from tests.support.oracle_ways import anew, standing
+from tests.support.oracle_world import World
 
 PAGE = 200
+KINDS = ("direct", "open_profile", "group", "inmail")
 
 
 def read(world: World, me: str, cmd: str, params: Map) -> Answer:
@@ -18,7 +22,7 @@ def read(world: World, me: str, cmd: str, params: Map) -> Answer:
     try:
         return Answer(_READS[cmd](world, me, **params))
     except No as no:
-        return Answer({}, no.code)
+        return Answer(no.more, no.code)
 
 
 def _place(world: World, me: str, conversation: str) -> Talk:
@@ -70,16 +74,16 @@ def _get(world: World, me: str, conversation: str) -> Map:
         m for m in visible
         if m["seq"] > read_to and m["sender"] != me and "deleted_at" not in m
     ]  # fmt: skip
-    roster = at_moment(talk.rosters, then)
+    roster, viewers = at_moment(talk.rosters, then), at_moment(talk.watchers, then)
     out: Map = {
         "id": talk.id,
-        "kind": "one_to_one" if talk.two else "several",
+        "kind": talk.kind,
         "title": at_moment(talk.titles, then),
         "last": visible[-1] if visible else None,
         "seq": sum(1 for m in talk.messages if m.versions[0].moment <= then),
         "read": read_to,
         "unread": len(unread),
-        "state": "open" if me in talk.roster else "closed",
+        "state": _state(world, me, talk),
         "at": _at(world, me, talk),
         "participant_count": len(roster),
         "participants": [],
@@ -88,16 +92,34 @@ def _get(world: World, me: str, conversation: str) -> Map:
     if draft := marks_of(me, talk, world.now).draft:
         out["draft"] = draft
     if len(roster) <= world.rules.signals_up_to:
-        out["participants"] = [_participant(world, me, talk, one) for one in roster]
+        out["participants"] = [
+            *(_participant(world, me, talk, one) for one in roster),
+            *({**_participant(world, me, talk, one), "role": "viewer"} for one in viewers),
+        ]
     return out
+
+
+def _state(world: World, me: str, talk: Talk) -> str:
+    """A block never shows by it."""
+    if not talk.two:
+        return "open" if me in talk.present else "closed"
+    bond = world.bond(*talk.roster)
+    if bond.approach is None or bond.connected:
+        return "open"
+    if bond.approach.request:
+        return "request"
+    return "closed" if bond.approach.stage == "closed" else "open"
 
 
 def _participant(world: World, me: str, talk: Talk, other: str) -> Map:
     person = world.people[other]
-    entry: Map = {"member": other, "name": person.name, "role": "participant"}
+    leads = talk.group and world.groups[talk.group].leads(other)
+    entry: Map = {
+        "member": other, "name": person.name, "role": "manager" if leads else "participant",
+    }  # fmt: skip
     shown = talk.shown.get(other, 0)
     both = world.people[me].receipts and person.receipts
-    open_now = world.way_open(*talk.roster) if talk.two else world.small(talk)
+    open_now = world.carries(*talk.roster) if talk.two else world.small(talk)
     if shown and both and open_now and me in talk.roster:
         entry["shown"] = shown
     return entry
@@ -106,6 +128,8 @@ def _participant(world: World, me: str, talk: Talk, other: str) -> Map:
 def _list(world: World, me: str, limit: int = 50, filter: str = "all") -> Map:  # noqa: A002
     talks = world.visible_talks(me)[::-1]  # of those active at one time, the newest first
     talks.sort(key=lambda talk: _active(world, me, talk), reverse=True)
+    if filter == "requests":
+        talks = [talk for talk in talks if talk.two and _asked(world, me, talk)]
     whole = [
         one for talk in talks
         if shows(world, me, talk, filter, (one := _get(world, me, talk.id))["unread"])
@@ -125,6 +149,13 @@ def _search(world: World, me: str, query: str, conversation: str, limit: int = 5
         and all(w in f"{m.get('subject', '')}\n{m['body']}".lower() for w in query.lower().split())
     ]  # fmt: skip
     return {"messages": found[::-1][:limit], "at": _at(world, me, talk)}
+
+
+def _asked(world: World, me: str, talk: Talk) -> bool:
+    """Whether a request in it waits for this member's answer."""
+    bond = world.bond(*talk.roster)
+    met = bond.approach
+    return met is not None and met.request and met.sender != me and not bond.connected
 
 
 def _active(world: World, me: str, talk: Talk) -> int:
@@ -160,23 +191,41 @@ def _explain(world: World, me: str, to: str) -> Map:
         raise No("invalid")
     if to not in world.people or world.bond(me, to).blockers:
         raise No("unreachable")
-    # Everybody here is on the plan basic and in no group: there is no way but the direct one.
-    if world.bond(me, to).connected:
-        return {"ways": [_way("direct"), *map(_no_way, ("open_profile", "group", "inmail"))]}
-    return {
-        "ways": [
-            _no_way("direct", "connect"), _no_way("open_profile"), _no_way("group"),
-            {**_no_way("inmail", "upgrade"), "cost": 1},
-        ]
-    }  # fmt: skip
+    now = standing(world, me, to)
+    if not now.anew:
+        ways = {kind: Map(allowed=kind == now.kind, cost=0, needs=[]) for kind in KINDS}
+        if now.waits:
+            for kind in KINDS[1:]:
+                ways[kind]["needs"] = ["wait"]
+    else:
+        found = anew(world, me, to)
+        ways = {kind: Map(allowed=found.ways.get(kind, False), cost=0, needs=[]) for kind in KINDS}
+        if found.fellows and not found.left:
+            ways["group"]["needs"] = ["wait"]
+        ways["inmail"]["cost"] = world.rules.cost
+        if not found.paying:
+            ways["inmail"]["needs"] = ["upgrade"]
+        elif found.balance < world.rules.cost:
+            ways["inmail"]["needs"] = ["buy credits"]
+    if now.kind != "direct":
+        ways["direct"]["needs"] = ["connect"]
+    return {"ways": [{"kind": kind, **way} for kind, way in ways.items()]}
 
 
-def _way(kind: str) -> Map:
-    return {"kind": kind, "allowed": True, "cost": 0, "needs": []}
+def _credits(world: World, me: str) -> Map:
+    lines = ledger(world.people[me].deeds, world.ms, world.rules)
+    entries = [line.map() for line in lines[::-1]]
+    return {"balance": world.balance(me), "entries": entries, "more": False, "at": _at(world, me)}
 
 
-def _no_way(kind: str, *needs: str) -> Map:
-    return {**_way(kind), "allowed": False, "needs": list(needs)}
+def _groups(world: World, me: str) -> Map:
+    mine = [group for group in world.groups.values() if me in group.roles]
+    listed = [
+        {"group": group.id, "name": group.name, "role": group.roles[me],
+         "size": len(group.roles)}
+        for group in sorted(mine, key=lambda group: (group.name, group.id))
+    ]  # fmt: skip
+    return {"groups": listed, "at": _at(world, me)}
 
 
 def _settings(world: World, me: str) -> Map:
@@ -193,4 +242,6 @@ _READS: dict[str, Any] = {
     "invitation.list": _invitations,
     "explain": _explain,
     "settings.get": _settings,
+    "credits.get": _credits,
+    "group.list": _groups,
 }

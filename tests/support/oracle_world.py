@@ -8,220 +8,22 @@ server, so that agreement means something.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
-Map = dict[str, Any]
-SETTINGS = {
-    "receipts": True, "active_status": True, "inmail": True, "sponsored": True,
-    "open_profile": False,
-}  # fmt: skip
-
-
-class Disagreement(AssertionError):
-    """The server did something else than the rulebook says."""
-
-
-class No(Exception):
-    """The answer is this error."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Answer(NamedTuple):
-    """What a command must be answered with: `result`, or the `error` code."""
-
-    result: Map
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The numbers in force."""
-
-    newcomers: str = "full"
-    participants: int = 50
-    signals_up_to: int = 50
-    reactions: int = 20
-    body: int = 8_000
-    title: int = 100
-    note: int = 200
-    edit_ms: int = 3_600_000
-    reinvite_ms: int = 1_814_400_000
-    reblock_ms: int = 172_800_000
-    typing_renew_ms: int = 3_000
-    resume_events: int = 5_000
-
-
-@dataclass(frozen=True)
-class Token:
-    """Who calls, and by what token; the operator has no member."""
-
-    member: str
-    jti: str = ""
-    issued_ms: int = 0
-    expires_ms: int = 0
-    device: str = ""
-
-
-@dataclass
-class Person:
-    """A member, with what has been refused of their tokens."""
-
-    id: str
-    name: str
-    settings: list[tuple[int, Map]]  # since which moment
-    refused_ms: int = -1
-    devices: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    refused: set[str] = field(default_factory=set)
-
-    @property
-    def topic(self) -> str:
-        return f"member:{self.id}"
-
-    @property
-    def receipts(self) -> bool:
-        return bool(self.settings[-1][1]["receipts"])
-
-    def profile(self) -> Map:
-        return {"member": self.id, "name": self.name, "headline": "", "avatar": ""}
-
-
-@dataclass
-class Invitation:
-    """`state` is pending, ignored, refused, accepted or withdrawn."""
-
-    id: str
-    sender: str
-    to: str
-    note: str
-    sent_at: int
-    state: str = "pending"
-
-    def map(self) -> Map:
-        return {
-            "invitation": self.id, "from": self.sender, "to": self.to, "note": self.note,
-            "sent_at": self.sent_at,
-        }  # fmt: skip
-
-
-@dataclass
-class Bond:
-    """All there is between two members; dicts are by the member whose doing it was."""
-
-    connected: bool = False
-    blockers: set[str] = field(default_factory=set)
-    unblocked: dict[str, int] = field(default_factory=dict)
-    invited: dict[str, Invitation] = field(default_factory=dict)
-    withdrew: dict[str, int] = field(default_factory=dict)
-    strangers: set[str] = field(default_factory=set)  # who said "I don't know this person"
-    talk: Talk | None = None
-
-
-@dataclass
-class Stay:
-    """From one event until before another, in positions, with their moments."""
-
-    joined: int
-    begun: int
-    after: int  # what they may see begins behind this position
-    left: int = 0  # 0: still there
-    ended: int = 0
-
-
-class Version(NamedTuple):
-    """A message from one moment on; `reacted` is (member, emoji) in the order added."""
-
-    moment: int
-    map: Map
-    reacted: tuple[tuple[str, str], ...]
-
-
-@dataclass
-class Message:
-    """`pos` is where it was created in its conversation's log; 0 in a conversation of two."""
-
-    talk: Talk
-    sender: str
-    pos: int
-    versions: list[Version]
-
-    def at(self, moment: int) -> Version:
-        return next(v for v in reversed(self.versions) if v.moment <= moment)
-
-    @property
-    def now(self) -> Version:
-        return self.versions[-1]
-
-
-class Marks(NamedTuple):
-    """What a member has marked for themselves in a conversation, and drafted."""
-
-    muted: bool = False
-    starred: bool = False
-    unread: bool = False
-    archived: int = -1
-    cleared: int = -1
-    draft: str = ""
-
-
-@dataclass
-class Talk:
-    """A conversation. `rosters`, `titles` and `active` say since which moment they hold."""
-
-    id: str
-    two: bool
-    rosters: list[tuple[int, tuple[str, ...]]]
-    titles: list[tuple[int, str]]
-    active: list[tuple[int, int]]
-    rev: int = 0
-    stays: dict[str, list[Stay]] = field(default_factory=dict)
-    messages: list[Message] = field(default_factory=list)
-    read: dict[str, int] = field(default_factory=dict)
-    shown: dict[str, int] = field(default_factory=dict)
-    own: dict[str, list[tuple[int, Marks]]] = field(default_factory=dict)
-
-    @property
-    def topic(self) -> str:
-        return f"conversation:{self.id}"
-
-    @property
-    def roster(self) -> tuple[str, ...]:
-        return self.rosters[-1][1]
-
-    def topics(self) -> list[str]:
-        return [f"member:{one}" for one in self.roster] if self.two else [self.topic]
-
-    def other(self, member: str) -> str:
-        return next(one for one in self.roster if one != member)
-
-
-class Entry(NamedTuple):
-    """One event of a log: its data, or the message (and who reacted) that it is about."""
-
-    moment: int
-    name: str
-    data: Map
-    message: Message | None = None
-    member: str = ""
-
-
-class Signal(NamedTuple):
-    """A signal that went out at a moment, and whom it was for."""
-
-    moment: int
-    name: str
-    data: Map
-    talk: Talk
-    to: frozenset[str]
-    ms: int
-
-
-def at_moment(history: list[tuple[int, Any]], moment: int) -> Any:
-    """What held then."""
-    return next(value for since, value in reversed(history) if since <= moment)
+from tests.support.oracle_credits import ledger
+from tests.support.oracle_things import (
+    Bond,
+    Entry,
+    Group,
+    Invitation,
+    Map,
+    Message,
+    Person,
+    Rules,
+    Signal,
+    Talk,
+    Version,
+    at_moment,
+)
 
 
 class World:
@@ -236,9 +38,11 @@ class World:
         self.talks: dict[str, Talk] = {}
         self.messages: dict[str, Message] = {}
         self.invitations: dict[str, Invitation] = {}
+        self.groups: dict[str, Group] = {}
         self.logs: defaultdict[str, list[Entry]] = defaultdict(list)
         self.signals: list[Signal] = []
         self.revoked: list[tuple[int, str, str]] = []  # moment, member, device
+        self.lost: list[tuple[str, ...]] = []  # what the last command has ended, for whom
 
     # Who is where, and who may reach whom
 
@@ -250,12 +54,23 @@ class World:
         bond = self.bond(a, b)
         return bond.connected and not bond.blockers
 
-    def inside(self, member: str, talk: Talk) -> bool:
-        """Whether somebody is in a conversation now."""
-        return member in talk.roster
+    def carries(self, a: str, b: str) -> bool:
+        """Whether typing and receipts pass between two: connections, and those who were answered;
+        a message to an open profile is no request, and need not be."""
+        bond = self.bond(a, b)
+        if bond.blockers:
+            return False
+        met = bond.approach
+        free = met is not None and (met.kind == "open_profile") and met.stage == "pending"
+        return bond.connected or free or (met is not None and met.stage == "open")
+
+    def balance(self, member: str) -> int:
+        """A member's credits now: the sum of all that there ever was."""
+        person = self.people[member]
+        return sum(line.change for line in ledger(person.deeds, self.ms, self.rules))
 
     def visible_talks(self, member: str) -> list[Talk]:
-        """The conversations that somebody is or was in."""
+        """The conversations that somebody is or was in, or views or viewed."""
         return [t for t in self.talks.values() if member in t.roster or member in t.stays]
 
     def small(self, talk: Talk) -> bool:
@@ -267,7 +82,7 @@ class World:
             return False
         if not (self.people[sender].receipts and self.people[receiver].receipts):
             return False
-        return not talk.two or self.way_open(sender, receiver)
+        return not talk.two or self.carries(sender, receiver)
 
     def signals_pass(self, talk: Talk, sender: str, receiver: str) -> bool:
         """Whether typing and receipts of one may be shown to another now."""
@@ -316,6 +131,8 @@ class World:
     def data(self, member: str, entry: Entry, moment: int) -> Map:
         """What an event of a log says to its reader at a moment."""
         message = entry.message
+        if member in entry.kept:
+            return {}
         if message is None:
             if entry.name == "settings.changed":
                 return dict(at_moment(self.people[member].settings, moment))
@@ -329,6 +146,10 @@ class World:
         known = {key: version.map[key] for key in ("conversation", "message", "rev")}
         return {**known, "member": entry.member, "emojis": emojis}
 
+    def name(self, member: str, entry: Entry) -> str:
+        """What an event of a log is called to its reader."""
+        return "position.passed" if member in entry.kept else entry.name
+
     def ever_saw(self, member: str, message: Message, version: Version) -> bool:
         """Whether somebody could ever see a message as it was in this version."""
         talk = message.talk
@@ -338,14 +159,15 @@ class World:
         for stay in talk.stays.get(member, []):
             here = not stay.ended or stay.ended > version.moment
             in_time = here and (until is None or stay.begun < until)
-            theirs = version.moment > stay.begun or self.sees(member, talk.topic, message.pos)
+            while_there = version.moment > stay.begun and not stay.viewer
+            theirs = while_there or self.sees(member, talk.topic, message.pos)
             if in_time and theirs:
                 return True
         return False
 
     def topics_of(self, member: str) -> dict[str, int]:
         """A member's topics with their heads."""
-        inside = (t.topic for t in self.talks.values() if not t.two and member in t.roster)
+        inside = (t.topic for t in self.talks.values() if not t.two and member in t.present)
         return {name: self.head(name) for name in (f"member:{member}", *inside)}
 
     def since(self, member: str, topic: str) -> int:

@@ -98,10 +98,24 @@ def test_presence_is_from_joining_until_before_leaving(policy: Policy, history: 
         past.happen(what)
     there = {pos for stay in past.stays for pos in stay}
     if past.part is not None:
-        present = {
-            pos for pos in range(past.pos + 1) if conversations.present_at(past.part, pos)
-        }  # fmt: skip
+        present = {pos for pos in range(past.pos + 1) if conversations.role_at(past.part, pos)}
         assert present == there
+
+
+@pytest.mark.parametrize(("policy", "begins"), [(FULL, 0), (FROM_JOINING, 5)])
+def test_a_viewer_made_a_participant_keeps_what_they_could_see(policy: Policy, begins: int) -> None:
+    row = replace(SEVERAL, seq=3)
+    viewer = conversations.join(row, 5, MEMBER, None, policy, conversations.VIEWER)
+    row = replace(row, seq=6)
+    part = conversations.join(row, 9, MEMBER, conversations.leave(row, 9, viewer), policy)
+
+    view = conversations.view(row, part)
+    assert view is not None
+    assert {pos for pos in range(1, 12) if view.sees_pos(pos)} == set(range(begins + 1, 12))
+    assert view.sees_seq(4)
+    assert view.sees_seq(3) is (policy is FULL)
+    was = [conversations.role_at(part, pos) for pos in (4, 5, 8, 9)]
+    assert was == ["", "viewer", "viewer", "participant"]
 
 
 @given(policy=policies, history=histories)
