@@ -89,6 +89,7 @@ def test_a_planted_bug_of_another_policy_is_found(bug: planted.Plant) -> None:
         explore(TIGHT, EXAMPLES, SMALL_BUFFERS, bug)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("bug", OF_NODES, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_of_several_nodes_is_found(bug: planted.Plant) -> None:
     with pytest.raises(Disagreement, match=re.compile(OF_NODES[bug], re.DOTALL)):
