@@ -102,6 +102,8 @@ def admit(operator: None, p: Admit, work: Work) -> Map:
     row = work.need(Conversation, p.conversation)
     work.want((Topic, row.topic), (FenceHead, 0), (Admission, row.key))
     job = work.need(Admission, row.key)
+    if job.done:
+        return {}
     if not p.members:
         work.put(replace(job, done=True))
         return {}

@@ -23,7 +23,7 @@ class View(msgspec.Struct, frozen=True):
     """What one member may see of a conversation, as (after, until] ranges.
 
     `current` is whether they are in it now; `pos` and `seq` are the last they may see, and -1
-    where that is the head, whatever it becomes.
+    where that is the head, whatever it becomes. `by_stay`: each stay's as of its own end.
     """
 
     current: bool
@@ -31,6 +31,7 @@ class View(msgspec.Struct, frozen=True):
     seq: int
     pos_ranges: tuple[tuple[int, int], ...]
     seq_ranges: tuple[tuple[int, int], ...]
+    by_stay: bool = False
 
     def sees_seq(self, seq: int) -> bool:
         """Whether the message with this sequence number is theirs to see."""
@@ -39,11 +40,11 @@ class View(msgspec.Struct, frozen=True):
     @property
     def dated(self) -> bool:
         """Whether some of it may be to see as of an earlier moment."""
-        return any(until >= 0 for _, until in self.pos_ranges)
+        return self.pos >= 0 or self.by_stay
 
     def moment(self, pos: int) -> int:
-        """As of which position they see what is at `pos`; -1 for as it is now. What belongs to an
-        earlier stay alone is as of its end: what came of it while they were out is not theirs."""
+        """As of which position they see what is at `pos`; -1 for as it is now. To a viewer, what
+        belongs to an earlier stay is as of its end: what came of it meanwhile is not theirs."""
         return self._moment(pos, self.pos_ranges)
 
     def moment_of(self, seq: int) -> int:
@@ -51,10 +52,11 @@ class View(msgspec.Struct, frozen=True):
         return self._moment(seq, self.seq_ranges)
 
     def _moment(self, number: int, ranges: tuple[tuple[int, int], ...]) -> int:
-        stays = reversed(list(zip(ranges, self.pos_ranges, strict=True)))
-        for (after, until), (_, end) in stays:
-            if after < number and (until < 0 or number <= until):
-                return end
+        if self.by_stay:
+            stays = reversed(list(zip(ranges, self.pos_ranges, strict=True)))
+            for (after, until), (_, end) in stays:
+                if after < number and (until < 0 or number <= until):
+                    return end
         return self.pos
 
     def sees_pos(self, pos: int) -> bool:
@@ -82,6 +84,7 @@ def view(conversation: Conversation, participant: Participant | None) -> View | 
         -1 if current else last.until_seq,
         tuple((s.after_pos, s.left - 1 if s.left >= 0 else -1) for s in spans),
         tuple((s.after_seq, s.until_seq) for s in spans),
+        last.viewer and len(spans) > 1,
     )
 
 
@@ -160,9 +163,11 @@ def as_of(message: Message, revisions: list[Revision], pos: int) -> Message:
 
 
 def reactions_as_of(reactions: list[Reaction], rev: int) -> list[Reaction]:
-    """The reactions that a message had at its revision `rev`."""
+    """The reactions that a message had at its revision `rev`, not taken back yet."""
     return [
-        r for r in reactions if r.added_rev <= rev and (not r.removed_rev or r.removed_rev > rev)
+        replace(r, removed_rev=0)
+        for r in reactions
+        if r.added_rev <= rev and (not r.removed_rev or r.removed_rev > rev)
     ]
 
 

@@ -77,9 +77,13 @@ def unread(
 def _deleted_in_time(
     connection: Connection, member_key: int, rows: Sequence[tuple[Conversation, Participant]]
 ) -> dict[int, int]:
-    """Of conversations that the member has left: how many of what would be unread were
-    tombstones by their last position. What was deleted later is as it was then."""
-    views = {row.key: conversations.view(row, part) for row, part in rows if part.ended_ms}
+    """Where the member has left, or been away: how many of what would be unread were tombstones by
+    the end of the stay that shows them. What was deleted later is as it was then."""
+    views = {
+        row.key: conversations.view(row, part)
+        for row, part in rows
+        if part.ended_ms or len(part.spans) > 1
+    }
     counts: dict[int, int] = {}
     if not views:
         return counts
@@ -97,22 +101,22 @@ def _deleted_in_time(
     )  # fmt: skip
     for key, seq, pos in found:
         view = views[key]
-        if view is not None and view.sees_seq(seq) and pos <= view.pos:
-            counts[key] = counts.get(key, 0) + 1
+        if view is not None and view.sees_seq(seq):
+            moment = view.moment_of(seq)
+            counts[key] = counts.get(key, 0) + (moment < 0 or pos <= moment)
     return counts
 
 
 def _unread_in_stays(
     connection: Connection, member_key: int, row: Conversation, part: Participant
 ) -> int:
-    """The same for who left and came back: only what falls within a stay."""
+    """The same for who left and came back: only what falls within a stay, tombstones included."""
     view = conversations.view(row, part)
     found = connection.scalars(
         select(message.c.seq).where(
             message.c.conversation == row.key,
             message.c.seq > part.read,
             message.c.sender != member_key,
-            or_(message.c.deleted_at == 0, literal(part.ended_ms > 0)),
         )
     )
     return sum(1 for seq in found if view is not None and view.sees_seq(seq))

@@ -22,7 +22,7 @@ class Oracle(OwnViews, Rosters):
 
     def _tell(self, talk: Talk, name: str, message: Message, member: str = "") -> None:
         kept = frozenset(
-            one for one in talk.viewers if not self.sees(one, talk.topic, message.pos)
+            one for one in talk.viewers if message.pos <= talk.stays[one][-1].after
         )  # a viewer reads from the mention on: what becomes of earlier messages is not theirs
         for topic in talk.topics():
             self._emit(topic, name, {}, message, member, kept)

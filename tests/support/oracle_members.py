@@ -123,6 +123,8 @@ class Members(World):
     def _connect_two(self, a: str, b: str, bond: Bond) -> None:
         bond.connected = True
         bond.strangers.clear()
+        if bond.approach is not None and bond.approach.stage == "closed":
+            bond.approach.stage = "over"
         for one in bond.invited.values():
             self._tell_answer(one, "accepted", one.sender, one.to)
         bond.invited.clear()

@@ -52,7 +52,7 @@ def shows(world: World, me: str, talk: Talk, which: str, unread: int) -> bool:
     if which == "unread":
         return unread > 0 or marks.unread
     if which in ("connections", "others"):
-        known = not talk.two or world.bond(*talk.roster).connected
+        known = world.bond(*talk.roster).connected if talk.two else not talk.group
         return known == (which == "connections")
     return which in ("all", "archived")
 

@@ -47,6 +47,14 @@ def _visible(world: World, me: str, talk: Talk) -> list[Message]:
     ]  # fmt: skip
 
 
+def _shown(world: World, me: str, talk: Talk) -> list[Map]:
+    """What they see of a conversation's messages: each as of the last moment that is theirs."""
+    return [
+        world.message_map(m, world.moment_of(me, talk, m.pos, world.now))
+        for m in _visible(world, me, talk)
+    ]
+
+
 def _history(
     world: World, me: str, conversation: str, before: int | None = None, after: int | None = None,
     limit: int = 50,
@@ -54,8 +62,7 @@ def _history(
     if before is not None and after is not None:
         raise No("invalid")
     talk = _place(world, me, conversation)
-    then = world.as_of(me, talk, world.now)
-    found = [world.message_map(m, then) for m in _visible(world, me, talk)]
+    found = _shown(world, me, talk)
     if after is not None:
         found = [m for m in found if m["seq"] > after]
         page = found[: min(limit, PAGE)]
@@ -68,7 +75,7 @@ def _history(
 def _get(world: World, me: str, conversation: str) -> Map:
     talk = _place(world, me, conversation)
     then = world.as_of(me, talk, world.now)
-    visible = [world.message_map(m, then) for m in _visible(world, me, talk)]
+    visible = _shown(world, me, talk)
     read_to = talk.read.get(me, 0)
     unread = [
         m for m in visible
@@ -141,8 +148,7 @@ def _list(world: World, me: str, limit: int = 50, filter: str = "all") -> Map:  
 def _search(world: World, me: str, query: str, conversation: str, limit: int = 50) -> Map:
     """In one conversation, whose order is that of its numbers."""
     talk = _place(world, me, conversation)
-    then = world.as_of(me, talk, world.now)
-    seen = [world.message_map(m, then) for m in _visible(world, me, talk)]
+    seen = _shown(world, me, talk)
     found = [
         m for m in seen
         if "deleted_at" not in m
@@ -192,15 +198,19 @@ def _explain(world: World, me: str, to: str) -> Map:
     if to not in world.people or world.bond(me, to).blockers:
         raise No("unreachable")
     now = standing(world, me, to)
-    if not now.anew:
+    if now.kind or now.waits:
         ways = {kind: Map(allowed=kind == now.kind, cost=0, needs=[]) for kind in KINDS}
         if now.waits:
             for kind in KINDS[1:]:
                 ways[kind]["needs"] = ["wait"]
     else:
         found = anew(world, me, to)
-        ways = {kind: Map(allowed=found.ways.get(kind, False), cost=0, needs=[]) for kind in KINDS}
-        if found.fellows and not found.left:
+        ways = {
+            kind: Map(allowed=now.anew and found.ways.get(kind, False), cost=0, needs=[])
+            for kind in KINDS
+        }
+        # Who declined is told of like a stranger who takes nothing.
+        if now.anew and found.fellows and not found.left:
             ways["group"]["needs"] = ["wait"]
         ways["inmail"]["cost"] = world.rules.cost
         if not found.paying:

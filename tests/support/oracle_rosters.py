@@ -139,10 +139,13 @@ class Rosters(Ways):
         """A step of an announcement: the next of the group's members, each with where they
         stand in the order of all."""
         talk = self.talks[conversation]
+        founder = talk.rosters[0][1][0]
+        if not self.groups[talk.group].leads(founder):
+            talk.admitted = 2**62  # it was theirs to announce, and is no more
         new = [
             one for one, at in members
-            if at > talk.admitted and one not in talk.stays
-            and self._belongs(talk.rosters[0][1][0], one, talk.group)
+            if at > talk.admitted and (one not in talk.stays or one in talk.viewers)
+            and self._belongs(founder, one, talk.group)
         ]  # fmt: skip
         if new:
             self._come(talk, *new)

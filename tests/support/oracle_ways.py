@@ -88,10 +88,12 @@ class Ways(Members):
         found = anew(self, me, other)
         kind = next((kind for kind, is_open in found.ways.items() if is_open), "")
         poor = found.takes_inmail and found.paying and found.balance < self.rules.cost
+        if not kind and found.fellows:
+            raise No("refused")  # the month's requests are used up, and nothing else is open
         if (not kind and poor) or (kind == "inmail" and max_cost < self.rules.cost):
             raise No("costs_credit", cost=self.rules.cost, balance=found.balance)
         if not kind:
-            raise No("refused" if found.fellows and not found.left else "unreachable")
+            raise No("unreachable")
         if kind == "inmail":
             self._check_text(body, self.rules.inmail)
         return Standing(kind, anew=True)

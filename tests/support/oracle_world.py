@@ -113,6 +113,17 @@ class World:
             return moment
         return stays[-1].ended - 1
 
+    def moment_of(self, member: str, talk: Talk, pos: int, moment: int) -> int:
+        """The moment as of which somebody was shown then what is at a position: to a viewer, what
+        belongs to an earlier stay alone is as of its end."""
+        stays = [stay for stay in talk.stays.get(member, []) if stay.begun <= moment]
+        if stays and stays[-1].viewer:
+            for stay in reversed(stays):
+                over = 0 < stay.ended <= moment
+                if stay.after < pos and (not over or pos < stay.left):
+                    return stay.ended - 1 if over else moment
+        return self.as_of(member, talk, moment)
+
     def message_map(self, message: Message, moment: int) -> Map:
         """A message as it was then, reactions and all; its tombstone once it was deleted."""
         version, talk = message.at(moment), message.talk
@@ -137,7 +148,10 @@ class World:
             if entry.name == "settings.changed":
                 return dict(at_moment(self.people[member].settings, moment))
             return entry.data
-        then = self.as_of(member, message.talk, moment)
+        talk = message.talk
+        log = [] if talk.two else self.logs[talk.topic]
+        pos = next((n for n, one in enumerate(log, 1) if one is entry), 0)
+        then = self.moment_of(member, talk, pos, moment)
         if entry.name != "message.reacted":
             return self.message_map(message, then)
         version = message.at(then)
@@ -160,7 +174,8 @@ class World:
             here = not stay.ended or stay.ended > version.moment
             in_time = here and (until is None or stay.begun < until)
             while_there = version.moment > stay.begun and not stay.viewer
-            theirs = while_there or self.sees(member, talk.topic, message.pos)
+            covered = stay.after < message.pos and (not stay.left or message.pos < stay.left)
+            theirs = while_there or covered
             if in_time and theirs:
                 return True
         return False

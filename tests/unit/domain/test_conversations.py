@@ -189,8 +189,8 @@ def test_reactions_as_of_a_revision() -> None:
     heart = Reaction(1, 8, "❤️", 2)
     assert [conversations.reactions_as_of([thumb, heart], rev) for rev in range(4)] == [
         [],
-        [thumb],
-        [thumb, heart],
+        [replace(thumb, removed_rev=0)],
+        [replace(thumb, removed_rev=0), heart],
         [heart],
     ]
 
