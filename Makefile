@@ -22,7 +22,7 @@ test: $(VENV)/.installed-dev
 
 faults: $(VENV)/.installed-dev
 	@.ci/services
-	SUBROSA_CELLS=all $(BIN)/pytest tests/faults/cluster -n 2 $(ARGS)
+	SUBROSA_CELLS=all $(BIN)/pytest tests/faults/cluster tests/property/test_planted_bugs.py -n 2 $(ARGS)
 
 # ARGS="--only sends --runs 3" measures less.
 bench: $(VENV)/.installed-dev

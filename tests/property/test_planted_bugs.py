@@ -5,6 +5,7 @@ The same rules and seed find nothing without the bug: that is the test beside th
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -89,8 +90,16 @@ def test_a_planted_bug_of_another_policy_is_found(bug: planted.Plant) -> None:
         explore(TIGHT, EXAMPLES, SMALL_BUFFERS, bug)
 
 
+# Two nodes take long to go wrong: the other bugs are looked for by `make faults`.
+ALWAYS = (
+    planted_ways.each_node_keeps_its_own_accounts, planted_nodes.the_roster_is_applied_late,
+    planted_nodes.a_gap_is_never_healed,
+)  # fmt: skip
+CHOSEN = OF_NODES if os.environ.get("SUBROSA_CELLS") == "all" else ALWAYS
+
+
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("bug", OF_NODES, ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize("bug", CHOSEN, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_of_several_nodes_is_found(bug: planted.Plant) -> None:
     with pytest.raises(Disagreement, match=re.compile(OF_NODES[bug], re.DOTALL)):
         explore(SHIPPED, EXAMPLES, {}, bug, TWO_NODES)
