@@ -1,6 +1,6 @@
 # The one entry to the project. Everything lives in .venv; a step runs again when its lock changes.
 #   make run     a fresh checkout to the messenger with sample members on http://127.0.0.1:8000
-#   make test    the whole test suite, one cell of each fault included; ARGS="-k resume -x" goes to pytest
+#   make test    the whole test suite, a cell of every second fault included; ARGS="-k resume -x" goes to pytest
 #   make faults  every fault of a cluster at every phase, every planted bug; build/faults.md
 #   make bench   every budget, beside the bare limit and others; build/bench.json
 #   make check   format, lint, types, the direction of imports

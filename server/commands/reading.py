@@ -29,6 +29,7 @@ from server.domain.rows import (
     Member,
     Message,
     Participant,
+    Revision,
     Topic,
 )
 from server.errors import Invalid
@@ -43,10 +44,14 @@ def messages_of(me: Member, where: Place, rows: list[Message], snapshot: Snapsho
         *((Member, row.sender) for row in rows),
         *((Member, key) for row in rows for key in row.mentions),
     )
-    many, changes = counted(where.row, snapshot), {}
-    if where.view.pos >= 0:
-        many = counted_at(where.row.key, where.view.pos, snapshot)
     moments = {row.key: where.view.moment_of(row.seq) for row in rows}
+    many = {
+        moment: counted(where.row, snapshot)
+        if moment < 0
+        else counted_at(where.row.key, moment, snapshot)
+        for moment in set(moments.values())
+    }
+    changes: dict[int, list[Revision]] = {}
     earlier = [row.key for row in rows if row.rev and moments[row.key] >= 0]
     if earlier:
         changes = snapshot.revisions(earlier, min(moments[key] for key in earlier))
@@ -56,7 +61,7 @@ def messages_of(me: Member, where: Place, rows: list[Message], snapshot: Snapsho
         known = snapshot.find(Reactions, row.key)
         reacted = conversations.reactions_as_of(known.reactions if known else [], then.rev)
         snapshot.want(*((Member, r.member) for r in reacted))
-        out.append(views.message(then, snapshot, reacted, counted=many))
+        out.append(views.message(then, snapshot, reacted, counted=many[moments[row.key]]))
     return out
 
 

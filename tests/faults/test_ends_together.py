@@ -294,8 +294,9 @@ def _keeps_the_sessions(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _asks_no_pair(monkeypatch: pytest.MonkeyPatch) -> str:
-    way = contact.Way("direct", True)
-    monkeypatch.setattr(contact, "way", lambda *_: way)
+    monkeypatch.setattr(contact, "signals_pass", lambda *_: True)
+    monkeypatch.setattr(contact, "standing", lambda *_: contact.Standing("direct"))
+    monkeypatch.setattr(contact, "visible", lambda *_: True)
     return "a block"
 
 

@@ -105,7 +105,7 @@ def each_node_keeps_its_own_accounts() -> Iterator[None]:
 def a_requests_receipts_are_shown() -> AbstractContextManager[object]:
     """Who has not answered yet is seen to read and to type."""
 
-    def pass_(other: Any, pair: Any) -> bool:
+    def pass_(_me: Any, other: Any, pair: Any) -> bool:
         return contact.visible(other, pair) and pair is not None and pair.stage != contact.CLOSED
 
     return patch.object(contact, "signals_pass", pass_)

@@ -40,6 +40,7 @@ class CarefulPeer(Peer):
     def __init__(self, url: str, token: str, encoding: str = "msgpack") -> None:
         super().__init__(url, token, encoding)
         self.positions: dict[str, int] = {}
+        self._lost: set[str] = set()
         self.wrong: list[str] = []
         self.stray: list[dict[str, Any]] = []
 
@@ -67,9 +68,12 @@ class CarefulPeer(Peer):
             self.wrong.append(f"{why} in {frame}")
         if "pos" in frame:
             self._follow(frame["topic"], frame["pos"])
-            if frame["event"] == "conversation.left":  # who comes back goes on from elsewhere
-                self.positions.pop(frame["data"]["topic"], None)
+            if frame["event"] == "conversation.left":
+                self._lost.add(frame["data"]["topic"])
             if frame["event"] == "conversation.joined":
+                if frame["data"]["topic"] in self._lost:  # who comes back goes on from elsewhere
+                    self._lost.remove(frame["data"]["topic"])
+                    self.positions.pop(frame["data"]["topic"], None)
                 self.positions.setdefault(frame["data"]["topic"], frame["data"]["pos"])
         if "event" not in frame and frame["id"] is None:
             self.stray.append(frame)

@@ -1,6 +1,6 @@
 """One PostgreSQL, Redis and nursery for all cells of a process, and the cast's database.
 
-`SUBROSA_CELLS=all` makes every cell of fault and phase; without it there is one of each fault. At
+`SUBROSA_CELLS=all` makes every cell of fault and phase; without it one of every second fault. At
 the end of all cells a summary is printed and written to build/.
 """
 

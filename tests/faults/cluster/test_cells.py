@@ -1,7 +1,7 @@
 """Every fault at every phase: nothing acknowledged is lost or doubled, and nobody gets what is not
 theirs.
 
-`make faults` runs all cells; without `SUBROSA_CELLS=all` there is one of each fault.
+`make faults` runs all cells; without `SUBROSA_CELLS=all` there is one of every second fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.faults.cluster.rig import Services
 CELLS = (
     [(fault, phase) for fault in FAULTS for phase in PHASES]
     if ALL
-    else [(fault, PHASES[turn % len(PHASES)]) for turn, fault in enumerate(FAULTS)]
+    else [(fault, PHASES[turn % len(PHASES)]) for turn, fault in enumerate(FAULTS) if turn % 2]
 )
 
 
