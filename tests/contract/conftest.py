@@ -50,7 +50,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if module in ONE_PROCESS:
         return
     marker = metafunc.definition.get_closest_marker("houses")
-    usual = houses.CONTRACT + (houses.PAIRS if module in EVERY_PAIR else ())
+    everywhere = (houses.EMBEDDED,) if module in BEFORE_THE_STORE else houses.CONTRACT
+    usual = everywhere + (houses.PAIRS if module in EVERY_PAIR else ())
     chosen = marker.args if marker is not None else usual
     metafunc.parametrize("house", chosen, indirect=True, ids=lambda name: name.replace(" ", "-"))
 

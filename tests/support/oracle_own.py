@@ -54,7 +54,7 @@ def shows(world: World, me: str, talk: Talk, which: str, unread: int) -> bool:
     if which in ("connections", "others"):
         known = world.bond(*talk.roster).connected if talk.two else not talk.group
         return known == (which == "connections")
-    return which in ("all", "archived")
+    return which in ("all", "archived", "requests")
 
 
 class OwnViews(Members):
