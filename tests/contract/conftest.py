@@ -22,6 +22,8 @@ ONE_PROCESS = (
     "test_tokens",
     "test_rights_at_the_command_line",
 )
+# So is what is refused before the store is asked, or counted by each node for itself.
+BEFORE_THE_STORE = ("test_errors", "test_limits")
 
 
 # Each allowed pair of store and bus meets the commands that most others are like.
