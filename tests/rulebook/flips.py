@@ -121,7 +121,7 @@ def _grants_double(
 _granted = credit.grant
 
 
-def _signals_in_requests(other: Member, pair: Pair | None) -> bool:
+def _signals_in_requests(_me: Member, other: Member, pair: Pair | None) -> bool:
     return contact.visible(other, pair) and pair is not None and (
         relations.connected(pair) or pair.stage in (contact.OPEN, contact.PENDING)
     )  # fmt: skip
@@ -215,9 +215,11 @@ FLIPS: dict[str, tuple[Flip, str]] = {
     "signals in a request": (
         _instead(contact, "signals_pass", _signals_in_requests), "group, waiting"),
     "signals between the parted": (
-        _instead(contact, "signals_pass", contact.visible), "parted"),
+        _instead(contact, "signals_pass", lambda _me, other, pair: contact.visible(other, pair)),
+        "parted"),
     "signals end with the connection": (
-        _instead(contact, "signals_pass", lambda other, pair: relations.connected(pair)),
+        _instead(
+            contact, "signals_pass", lambda _me, _other, pair: relations.connected(pair)),
         "group, answered"),
     "a request is not seen as one": (
         _instead(contact, "is_request", lambda pair: False), "group, waiting"),

@@ -293,7 +293,8 @@ class Reading:
         talk = self.between(by, to)
         if self._out_of_reach(by, to) or not talk.begun:
             return False
-        return talk.connected or talk.opened is not None or bool(talk.offered)
+        free = (self._has_open_profile(to if one == by else by) for one in talk.offered)
+        return talk.connected or talk.opened is not None or any(free)
 
     def between(self, a: str, b: str) -> Talk:
         """What two have between them."""
