@@ -32,7 +32,7 @@ BUGS = {
     planted.resume_without_rights: "not theirs to see|does not have",
     planted.blocks_are_forgotten: "not Answer",
     planted.a_gap_stays_open: "out of order|has come to",
-    planted.a_page_is_anybodys: "not theirs|does not have",
+    planted.a_page_is_anybodys: "not theirs|does not have|has come to",
     planted.another_hold_is_as_good: "out of order|not theirs",
     planted.private_reading_is_shown: "a signal that was never for them|was answered",
 }
