@@ -111,8 +111,6 @@ def take(
     """What a message of this passage brings with it, in its own transaction: the approach noted,
     its price paid, a request received or answered."""
     if taken.begins:
-        if contact.signals_pass(me, other, pair):  # of an open profile's: no longer, in a request
-            work.fence("parted", me, other=other)
         work.put(
             replace(
                 pair, approach=taken.kind, approacher=me.key, approached_ms=work.now_ms,

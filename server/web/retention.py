@@ -7,9 +7,6 @@ done changes nothing, and one lock of all steps keeps two from working at once.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from server.commands.audit import Trim
 from server.commands.purging import Expire
 from server.commands.rights_port import Found
@@ -17,31 +14,27 @@ from server.commands.snapshot import Snapshot
 from server.domain import rights
 from server.domain.policy import Policy
 from server.store.port import Store
+from server.web.jobs import Job
 from server.web.steps import OPERATOR, carried_out
 
-log = logging.getLogger("subrosa.web")
 STEP = 50
 LOOKED_AT = 1_000  # conversations in one read
 EVERY_S = 3_600.0
 
 
-class Retention:
+class Retention(Job):
     """One node's runner of the job."""
 
     def __init__(self, store: Store, policy: Policy) -> None:
-        self._store = store
+        super().__init__(store)
         self._policy = policy
 
-    async def run(self) -> None:
-        """Work until cancelled, now and every hour."""
-        while True:
-            try:
-                await self.turn()
-            except Exception:
-                log.exception("retention stopped; it goes on within the hour")
-            await asyncio.sleep(EVERY_S)
+    async def turn(self) -> float:
+        """Remove what there is."""
+        await self.remove()
+        return EVERY_S
 
-    async def turn(self) -> int:
+    async def remove(self) -> int:
         """Remove what is older than it is kept; answers how many messages and entries."""
         removed = 0
         if self._policy.retention_days:
@@ -49,7 +42,7 @@ class Retention:
         if self._policy.audit_days:
             removed += await self._acts()
         if removed:
-            await self._store.settle()
+            await self.store.settle()
         return removed
 
     async def _messages(self) -> int:
@@ -60,7 +53,7 @@ class Retention:
                 before_ms = rights.expired_before_ms(self._policy, snapshot.now_ms)
                 return snapshot.rights.expired(before_ms, after, LOOKED_AT)
 
-            found = await self._store.read(ask)
+            found = await self.store.read(ask)
             for conversation, seq in found.keys:
                 removed += await self._conversation(conversation, seq)
             if found.after is None:
@@ -75,12 +68,12 @@ class Retention:
                 before_ms = rights.expired_before_ms(self._policy, snapshot.now_ms)
                 return snapshot.rights.expired_messages(conversation, seq, before_ms, STEP)
 
-            rows = await self._store.read(ask)
+            rows = await self.store.read(ask)
             if not rows:
                 return removed
             keys = [key for key, _ in rows]
             step = Expire(conversation=conversation, keys=keys, until=rows[-1][1])
-            if "held" in await carried_out(self._store, OPERATOR, "message.expire", step):
+            if "held" in await carried_out(self.store, OPERATOR, "message.expire", step):
                 return removed
             removed += len(rows)
             seq = rows[-1][1] + 1
@@ -93,10 +86,10 @@ class Retention:
                 since_ms = rights.kept_since_ms(self._policy.audit_days, snapshot.now_ms)
                 return snapshot.rights.acts_before(since_ms, STEP)
 
-            keys = await self._store.read(ask)
+            keys = await self.store.read(ask)
             if not keys:
                 return removed
-            step = await carried_out(self._store, OPERATOR, "audit.trim", Trim(keys=keys))
+            step = await carried_out(self.store, OPERATOR, "audit.trim", Trim(keys=keys))
             removed += int(step["removed"])
             if not step["removed"]:  # the clocks disagree: with the next turn
                 return removed

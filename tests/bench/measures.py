@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -252,18 +253,28 @@ def memory(directory: Path, turns: int, say: Say) -> dict[str, Any]:
 @contextmanager
 def _sampled(house: House, say: Say) -> Iterator[list[float]]:
     """Have the process's growth sampled meanwhile; the last one is while all are open."""
-    import threading
-
-    before, samples, over = house.place.resident(), [0.0], threading.Event()
+    before, samples = house.place.resident(), [0.0]
 
     def sample() -> None:
-        while not over.wait(0.25):
-            samples.append(max(samples[-1], float(house.place.resident() - before)))
+        samples.append(max(samples[-1], float(house.place.resident() - before)))
 
-    watching = threading.Thread(target=sample)
-    watching.start()
-    try:
+    with meanwhile(0.25, sample):
         yield samples
+
+
+@contextmanager
+def meanwhile(every_s: float, do: Callable[[], None]) -> Iterator[None]:
+    """Have something done again and again in a thread of its own."""
+    over = threading.Event()
+
+    def again() -> None:
+        while not over.wait(every_s):
+            do()
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
     finally:
         over.set()
-        watching.join()
+        thread.join()

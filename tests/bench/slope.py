@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 import statistics
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import generator, payloads, places
-from tests.bench.measures import MANY_SESSIONS, ROOM, Say
+from tests.bench.measures import MANY_SESSIONS, ROOM, Say, meanwhile
 from tests.bench.places import House
 
 READERS = 1_000
@@ -74,21 +73,17 @@ def _masked(payload: bytes) -> bytes:
 @contextmanager
 def _watched(house: House, stopped: Sequence[Stopped]) -> Iterator[list[tuple[float, int]]]:
     """Keep readers stopped, and sample the process meanwhile: (seconds, bytes)."""
-    over, samples, began = threading.Event(), list[tuple[float, int]](), time.monotonic()
+    samples, began = list[tuple[float, int]](), time.monotonic()
 
     def watch() -> None:
-        while not over.wait(SAMPLE_S):
-            samples.append((time.monotonic() - began, house.place.resident()))
-            for one in stopped:
-                one.turn()
+        samples.append((time.monotonic() - began, house.place.resident()))
+        for one in stopped:
+            one.turn()
 
-    watching = threading.Thread(target=watch)
-    watching.start()
     try:
-        yield samples
+        with meanwhile(SAMPLE_S, watch):
+            yield samples
     finally:
-        over.set()
-        watching.join()
         for one in stopped:
             one.close()
 

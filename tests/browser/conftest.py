@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.browser.scripted import ScriptedServer, sign_in
 from tests.support.chromium import chromium, find_chromium
+from tests.support.running import Running, running_node
 
 # Read from disk at its first use otherwise, inside a loop in which nothing may block.
 mimetypes.init()
@@ -30,6 +31,13 @@ async def browser() -> AsyncIterator[Browser]:
     except RuntimeError as missing:
         pytest.fail(str(missing), pytrace=False)
     async with chromium() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def node() -> AsyncIterator[Running]:
+    """A server with the sample members."""
+    async with running_node(demo=True) as running:
         yield running
 
 

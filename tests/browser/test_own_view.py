@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.people import Person, person
-from tests.support.running import Running, running_node
+from tests.support.running import Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ADA, GRACE, LINUS = "Ada Okafor", "Grace Lindqvist", "Linus Marchetti"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def node() -> AsyncIterator[Running]:
-    async with running_node(demo=True) as running:
-        yield running
 
 
 async def choose(one: Person, action: str) -> None:

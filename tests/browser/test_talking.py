@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from signal import SIGTERM
 
 import httpx
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.people import person
-from tests.support.running import Process, Running, running_node
+from tests.support.running import Process, Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ADA, GRACE, LINUS = "Ada Okafor", "Grace Lindqvist", "Linus Marchetti"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def node() -> AsyncIterator[Running]:
-    async with running_node(demo=True) as running:
-        yield running
 
 
 async def test_two_talk_and_a_third_sees_nothing(browser: Browser, node: Running) -> None:

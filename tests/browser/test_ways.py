@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.people import person
-from tests.support.running import Running, running_node
+from tests.support.running import Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LYNN, HEDY, JOAN, NIKLAUS = "Lynn Abara", "Hedy Baumann", "Joan Whitfield", "Niklaus Frey"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def node() -> AsyncIterator[Running]:
-    async with running_node(demo=True) as running:
-        yield running
 
 
 async def test_an_inmail_is_asked_about_and_answered(browser: Browser, node: Running) -> None:

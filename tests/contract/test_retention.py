@@ -18,7 +18,7 @@ async def turn(server: Running) -> int:
     """The job, once on each node; answers what was removed."""
     removed = 0
     for node in server.nodes:
-        removed += await node.dispatcher.retention.turn()
+        removed += await node.dispatcher.retention.remove()
     await server.quiet()
     return removed
 
@@ -128,7 +128,7 @@ async def test_more_than_one_step_and_every_node_at_once() -> None:
             places = {(await sent)["result"]["conversation"] for sent in sends}
             clock.move(2 * DAY)
         async with careful(server, "ada", "grace") as (ada, grace):
-            turns = [node.dispatcher.retention.turn() for node in server.nodes]
+            turns = [node.dispatcher.retention.remove() for node in server.nodes]
             for one in turns:
                 await one
             await server.quiet()

@@ -8,51 +8,14 @@ from contextlib import asynccontextmanager
 
 from client_demo.client import Client
 from client_demo.terminal import plain
+from tests.support.plain_seat import PlainSeat
 from tests.support.running import Running, running_node
-
-PATIENCE_S = 25.0
-
-
-class Seat:
-    """A messenger in its plain mode: `type` lines, `see` what is printed."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._typed: asyncio.Queue[str | None] = asyncio.Queue(100)
-        self._stirred = asyncio.Event()
-        self._from = 0
-
-    def print(self, line: str) -> None:
-        self.lines.append(line)
-        self._stirred.set()
-
-    async def typed(self) -> AsyncIterator[str]:
-        while (line := await self._typed.get()) is not None:
-            yield line
-
-    def type(self, *lines: str | None) -> None:
-        for line in lines:
-            self._typed.put_nowait(line)
-
-    async def see(self, *texts: str) -> str:
-        """The next line with all of these, after those seen before."""
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                while True:
-                    for number in range(self._from, len(self.lines)):
-                        if all(text in self.lines[number] for text in texts):
-                            self._from = number + 1
-                            return self.lines[number]
-                    self._stirred.clear()
-                    await self._stirred.wait()
-        except TimeoutError:
-            raise AssertionError(f"not printed: {texts}, but {self.lines[self._from :]}") from None
 
 
 @asynccontextmanager
-async def seats(server: Running, *members: str) -> AsyncIterator[tuple[Seat, ...]]:
+async def seats(server: Running, *members: str) -> AsyncIterator[tuple[PlainSeat, ...]]:
     """A messenger for each of these members."""
-    taken = tuple(Seat() for _ in members)
+    taken = tuple(PlainSeat() for _ in members)
     async with asyncio.TaskGroup() as group:
         for member, seat in zip(members, taken, strict=True):
             group.create_task(_sit(server, member, seat))
@@ -60,10 +23,10 @@ async def seats(server: Running, *members: str) -> AsyncIterator[tuple[Seat, ...
             await seat.see("")
         yield taken
         for seat in taken:
-            seat.type(None)
+            seat.end()
 
 
-async def _sit(server: Running, member: str, seat: Seat) -> None:
+async def _sit(server: Running, member: str, seat: PlainSeat) -> None:
     async with Client(server.base, token=server.token(member)) as client:
         await plain(client, seat.typed(), seat.print)
 

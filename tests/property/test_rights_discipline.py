@@ -41,7 +41,7 @@ async def test_facts_stand_still_while_a_step_decides_on_them(house: str, policy
                 async with careful(server, "ada") as (ada,):
                     await ada.call("message.send", to="grace", body="again", client_id="1")
                 clock.move(3 * 86_400)
-                assert await server.node.dispatcher.retention.turn() > 0
+                assert await server.node.dispatcher.retention.remove() > 0
         assert discipline.violations == {}
         assert discipline.decisions.keys() >= STEPS
     finally:

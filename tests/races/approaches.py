@@ -35,14 +35,13 @@ async def _answered(scene: Scene) -> Outcome:
     return await scene.do("d", "request.accept", conversation=scene.pair)
 
 
-async def _once_open(scene: Scene) -> Outcome:
-    """a, who can pay for more, has written to d's Open Profile, which is off again."""
+async def _open(scene: Scene) -> Outcome:
+    """a has written to d's Open Profile."""
     opened = {"plan": "career", "settings": {"open_profile": True}}
     await scene.do("", "member.put", id=scene.id("d"), name="d", **opened)
-    await scene.do("", "member.put", id=scene.id("a"), name="a", plan="sales_navigator")
     outcome = await scene.send("a", FIRST, to=scene.id("d"))
     scene.pair = _done(outcome)["conversation"]
-    return await scene.do("d", "settings.set", open_profile=False)
+    return outcome
 
 
 async def _one_credit(scene: Scene) -> Outcome:
@@ -160,9 +159,11 @@ _RACES = {
         say("d", "conversation.close", conversation=_pair),
         before=_answered, loser="d", sees=event("receipt.read"),
     ),
-    "a receipt vs an InMail": Race(
-        say("d", "receipt.read", conversation=_pair, seq=1), _letter("d", SECOND),
-        before=_once_open, loser="a", sees=event("receipt.read"),
+    # What was said before the profile was shut may come after the answer: it was theirs.
+    "a receipt vs the profile's end": Race(
+        say("d", "receipt.read", conversation=_pair, seq=1),
+        say("d", "settings.set", open_profile=False),
+        before=_open, loser="a", own=True, sees=event("receipt.read"),
     ),
     "send vs group.remove": Race(
         send("a", "talk"), LEAVE_GROUP, before=_guild, sees=text(SECOND),

@@ -56,13 +56,16 @@ class World:
 
     def carries(self, a: str, b: str) -> bool:
         """Whether typing and receipts pass between two: connections, and those who were answered;
-        a message to an open profile is no request, and need not be."""
+        a message to an open profile is no request, and need not be while that is open."""
         bond = self.bond(a, b)
         if bond.blockers:
             return False
         met = bond.approach
-        free = met is not None and (met.kind == "open_profile") and met.stage == "pending"
-        return bond.connected or free or (met is not None and met.stage == "open")
+        if bond.connected or met is None:
+            return bond.connected
+        profile = self.people[b if met.sender == a else a].open_to_all
+        free = met.kind == "open_profile" and met.stage == "pending" and profile
+        return free or met.stage == "open"
 
     def balance(self, member: str) -> int:
         """A member's credits now: the sum of all that there ever was."""

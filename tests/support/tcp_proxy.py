@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from enum import Enum, auto
 from types import TracebackType
@@ -96,7 +97,7 @@ class Pair:
         """It has been passed on, or swallowed."""
 
 
-class Accepting:
+class Accepting(ABC):
     """A server on `port`, which it chooses; what serves a connection is ended with it."""
 
     def __init__(self) -> None:
@@ -130,9 +131,9 @@ class Accepting:
         finally:
             self._tasks.discard(task)
 
+    @abstractmethod
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Do what this server does with one connection."""
-        raise NotImplementedError
 
 
 class TcpProxy(Accepting):

@@ -14,46 +14,18 @@ from client_demo.slash import COMMANDS
 from client_demo.terminal import plain
 from tests.support.house_wire import HouseSession
 from tests.support.naive_house import House
+from tests.support.plain_seat import PlainSeat
 from tests.support.wire_server import WireServer, wire_server
 
 
-class Desk:
-    """A plain messenger: `type` a line, `see` what is printed."""
+class Desk(PlainSeat):
+    """A plain messenger, and what its server was told."""
 
     def __init__(self, house: House, served: HouseSession, server: WireServer) -> None:
+        super().__init__()
         self.house = house
         self.served = served
         self.server = server
-        self.lines: list[str] = []
-        self._input: asyncio.Queue[str | None] = asyncio.Queue(100)
-        self._printed = asyncio.Condition()
-        self._stirred = asyncio.Event()
-        self._from = 0
-
-    def print(self, line: str) -> None:
-        self.lines.append(line)
-        self._stirred.set()
-
-    async def typed(self) -> AsyncIterator[str]:
-        while (line := await self._input.get()) is not None:
-            yield line
-
-    def type(self, *lines: str) -> None:
-        for line in lines:
-            self._input.put_nowait(line)
-
-    def end(self) -> None:
-        self._input.put_nowait(None)
-
-    async def see(self, text: str) -> str:
-        """The next line with this text, after those seen before."""
-        while True:
-            for number in range(self._from, len(self.lines)):
-                if text in self.lines[number]:
-                    self._from = number + 1
-                    return self.lines[number]
-            self._stirred.clear()
-            await self._stirred.wait()
 
     async def told(self, cmd: str) -> None:
         """Wait until the server got such a command."""

@@ -6,37 +6,15 @@ Revises:
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from server.store.migrations.columns import flag, key, whole, words
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def key(name: str) -> sa.Column[Any]:
-    """A part of a primary key that the server gives."""
-    return sa.Column(name, KEY, autoincrement=False, nullable=False)
-
-
-def whole(name: str) -> sa.Column[Any]:
-    """An integer."""
-    return sa.Column(name, sa.BigInteger(), nullable=False)
-
-
-def words(name: str) -> sa.Column[Any]:
-    """A text."""
-    return sa.Column(name, sa.Text(), nullable=False)
-
-
-def flag(name: str) -> sa.Column[Any]:
-    """A yes or no."""
-    return sa.Column(name, sa.Boolean(create_constraint=False), nullable=False)
 
 
 def upgrade() -> None:

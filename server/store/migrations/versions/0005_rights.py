@@ -9,38 +9,24 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from server.store.migrations.columns import flag, key, whole, words
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
 
 
-def whole(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger(), nullable=False)
-
-
-def key(name: str) -> sa.Column[int]:
-    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-    return sa.Column(name, kind, autoincrement=False, nullable=False)
-
-
-def words(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), nullable=False)
-
-
 def upgrade() -> None:
-    """Add what erasing, holding and auditing need. Nodes of the version before go on: they write
-    members without `erased_ms`, which has a default, and never touch the new tables."""
-    op.add_column(
-        "member", sa.Column("erased_ms", sa.BigInteger(), nullable=False, server_default="0")
-    )
+    """Add what erasing, holding and auditing need."""
+    op.add_column("member", whole("erased_ms", server_default="0"))
     op.create_table(
         "erasure",
         key("member"),
         whole("topic"),
         whole("head"),
         whole("asked_ms"),
-        sa.Column("hidden", sa.Boolean(create_constraint=False), nullable=False),
+        flag("hidden"),
         sa.PrimaryKeyConstraint("member"),
     )
     op.create_table(
