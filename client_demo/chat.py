@@ -164,35 +164,35 @@ class Chat:
         if event.name == "message.created":
             self.awaited.discard(event.data.get("client_id", ""))
         applied = self.inbox.apply(event, self.clock.monotonic())
-        message = applied.message
-        if message is not None and applied.conversation is None:
-            await self._catch_up()
-            self._first_message(message)
-        elif applied.news:
-            self._show(event, applied.conversation, message)
+        if applied.news:
+            self._show(event, applied.conversation, applied.message)
         await self._catch_up()
 
     async def _catch_up(self) -> None:
         """Read again what events could not say."""
         for conversation in sorted(self.inbox.stale):
             self.inbox.stale.discard(conversation)
+            known = conversation in self.inbox.conversations
             try:
-                self.inbox.load(await self.client.conversation(conversation))
+                room = self.inbox.load(await self.client.conversation(conversation))
             except CommandError as error:
                 if error.code != "unreachable":
                     raise
                 self.inbox.conversations.pop(conversation, None)
+            else:
+                if not known and room.last is not None:
+                    self._found(room, room.last)
 
-    def _first_message(self, message: Message) -> None:
-        room = self.inbox.conversations.get(message.conversation)
-        mine = message.sender == self.inbox.me
-        if room is not None and self.draft_to and self.draft_to in room.people and mine:
+    def _found(self, room: Conversation, last: Message) -> None:
+        """A conversation is new here, with messages in it: their events, if any are still to come,
+        are no news any more."""
+        if last.sender != self.inbox.me:
+            if room.unread and not room.own.muted:
+                self.screen.elsewhere(room, last)
+        elif self.draft_to and self.draft_to in room.people:
             self.open, self.draft_to = room.id, ""
-            room.messages, room.older = {message.seq: message}, message.seq > 1
-        if room is not None and room.id == self.open:
-            self.show(room, message)
-        else:
-            self.screen.elsewhere(room, message)
+            room.messages, room.older = {last.seq: last}, last.seq > 1
+            self.show(room, last)
 
     def _show(self, event: Event, room: Conversation | None, message: Message | None) -> None:
         data, screen = event.data, self.screen

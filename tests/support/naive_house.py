@@ -224,6 +224,18 @@ class House:
             self.rooms[ident].draft = body
             self._emit(MINE, "draft.changed", {"conversation": ident})
 
+    def begin(self, ident: str, who: str, *, said: int, after: int = 0) -> None:
+        """Bring the reader into a conversation where so much was said before, and more after."""
+        room = Room(ident, "several", f"conversation:{ident}", [ME, who, "mary"])
+        self.rooms[ident] = room
+        for _ in range(said):
+            self.send(ident, who)
+        told = {"conversation": ident, "topic": room.topic, "pos": self.heads.get(room.topic, 0)}
+        self.log, self.live = self.log[: -said or None], self.live[: -said or None]
+        self._emit(MINE, "conversation.joined", told)
+        for _ in range(after):
+            self.send(ident, who)
+
     def rename(self, title: str) -> None:
         room = self.rooms["many"]
         if room.here and room.title != title:

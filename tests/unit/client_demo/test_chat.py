@@ -184,6 +184,19 @@ async def test_a_first_message_opens_the_conversation() -> None:
         assert at.served.commands("conversation.rename")[0]["conversation"] == "two"
 
 
+@pytest.mark.parametrize(("said", "after"), [(1, 0), (0, 1)], ids=["before", "after"])
+async def test_what_is_said_around_a_joining_is_shown_once(said: int, after: int) -> None:
+    async with desk(talked) as at:
+        at.type("/list")
+        await at.see("Alan")
+        await at.served.do(lambda house: house.begin("new", "grace", said=said, after=after))
+        await at.see("you are in a new conversation")
+        assert "Grace in Grace, Mary: grace says 1" in await at.see("✉")
+        await at.served.do(lambda house: house.send("many", "alan"))
+        await at.see("✉ Alan")
+        assert sum("grace says 1" in line for line in at.lines) == 1
+
+
 async def test_offline_and_back_shows_what_was_missed() -> None:
     async with desk(talked) as at:
         at.type("/open grace")
