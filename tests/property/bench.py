@@ -227,9 +227,9 @@ class Bench:
             told = {k: v for k, v in params.items() if k != "token" or call.caller.operator}
             told = {} if cmd == "refresh" else told
             came_to = truth.error.code if truth.error is not None else ""
-            then = [one for one in request.refusals if one.error == came_to] if request else []
-            if then:
-                decided = self.oracle.refuse(self.ms, then[-1])
+            then = request.refusal_of(truth.error) if request and truth.error else None
+            if then is not None:
+                decided = self.oracle.refuse(self.ms, then)
             else:
                 decided = self.oracle.commit(token, cmd, told, self.ms, truth.result or {})
             if (cmd, came_to) != (call.cmd, decided.error):

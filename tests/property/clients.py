@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from server.errors import CommandError
 from tests.property.devices import Device
 from tests.property.mirror import Key
 from tests.property.streams import Opening, Place, Streams
@@ -37,7 +38,7 @@ READS = {
 @dataclass
 class Request:
     """A command on its way. `answers` are those that would be right: a write's own, and what a
-    read could have seen since it was given; `heads` were its member's topics then. A message that
+    read could have seen since it was given; `heads` were its member's topics then. A command that
     is refused may have been, on facts of another that nothing was to hold, by any of `refusals`."""
 
     id: int
@@ -51,6 +52,13 @@ class Request:
     @property
     def reads(self) -> bool:
         return self.cmd in READS
+
+    def refusal_of(self, error: CommandError) -> Answer | None:
+        """The refusal that this error would have been right for, if there was one."""
+        for one in reversed(self.refusals):
+            if one.error == error.code and one.result.items() <= error.details.items():
+                return one
+        return None
 
 
 class Connection:
@@ -100,9 +108,9 @@ class Connection:
         return request
 
     def _look_at(self, request: Request) -> None:
-        """Whether a message would be refused at this moment."""
-        if request.cmd == "message.send" and not self._exact:
-            answer = self.oracle.refusal(self.member, request.params)
+        """Whether a command would be refused at this moment."""
+        if not self._exact:
+            answer = self.oracle.refusal(self.member, request.cmd, request.params)
             if answer is not None:
                 others = [one for one in request.refusals if one != answer]
                 request.refusals = [*others, answer]

@@ -123,11 +123,21 @@ class Oracle(OwnViews, Rosters):
             raise No("unreachable")
         return self.bond(me, to).talk, self._passage(me, to, body, max_cost)
 
-    def refusal(self, me: str, params: Map) -> Answer | None:
-        """What a message would be refused with now, if it would be."""
-        where = (params.get("to"), params.get("conversation"))
+    def refusal(self, me: str, cmd: str, params: Map) -> Answer | None:
+        """What a command would be refused with now, on facts that it does not hold."""
         try:
-            self._way(me, *where, params["body"], params.get("max_cost", 0))
+            match cmd:
+                case "message.send":
+                    where = (params.get("to"), params.get("conversation"))
+                    self._way(me, *where, params["body"], params.get("max_cost", 0))
+                case "message.edit":
+                    self._writable(me, self._visible_to(me, params["message"]).talk)
+                case "typing.start" | "typing.stop":
+                    self._typing_place(me, params["conversation"])
+                case "conversation.rename" | "conversation.remove":
+                    self._changeable(me, params["conversation"])
+                case _:
+                    pass
         except No as no:
             return Answer(no.more, no.code)
         return None
