@@ -66,6 +66,9 @@ EVENTS = {
     "request.answered": Told(
         shapes.RequestAnswered, _MEMBER, "It was accepted or declined: to both."
     ),
+    "conversation.closed": Told(
+        shapes.Closed, _MEMBER, "Somebody has ended what an approach opened: to both."
+    ),
     "credits.changed": Told(shapes.Credits, _MEMBER, "One's credits."),
     PASSED: Told(
         shapes.Passed,

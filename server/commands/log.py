@@ -219,12 +219,12 @@ def _answered(entry: Entry, snapshot: Snapshot) -> Map:
     return {**_invitation_id(entry, snapshot), "accepted": entry.data["accepted"]}
 
 
-def _request(entry: Entry, snapshot: Snapshot) -> Map:
+def _in_conversation(entry: Entry, snapshot: Snapshot) -> Map:
     return {"conversation": _conversation(entry, snapshot)}
 
 
 def _request_answered(entry: Entry, snapshot: Snapshot) -> Map:
-    return {**_request(entry, snapshot), "accepted": entry.data["accepted"]}
+    return {**_in_conversation(entry, snapshot), "accepted": entry.data["accepted"]}
 
 
 def _credits(entry: Entry, snapshot: Snapshot) -> Map:
@@ -232,8 +232,9 @@ def _credits(entry: Entry, snapshot: Snapshot) -> Map:
 
 
 _BUILD = {
-    "request.received": _request,
+    "request.received": _in_conversation,
     "request.answered": _request_answered,
+    "conversation.closed": _in_conversation,
     "credits.changed": _credits,
     "conversation.joined": _joined_or_left,
     "conversation.left": _joined_or_left,

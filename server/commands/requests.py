@@ -59,14 +59,18 @@ def decline(me: Member, p: Request, work: Work) -> Map:
 
 
 def close(me: Member, p: Request, work: Work) -> Map:
-    """End what an answered approach has opened: closed to the other from then on."""
-    _, other, pair = _pair(me, p, work)
+    """End what an approach has opened, for the other from then on: both are told."""
+    key, other, pair = _pair(me, p, work)
     if relations.connected(pair):
         raise Refused("connected", "Between connections it stays open: remove the connection.")
     if pair.stage == contact.PENDING and pair.approach in contact.REQUESTS:
         raise Refused("request_pending", "A request is accepted or declined.")
     if pair.stage in (contact.OPEN, contact.PENDING):
         work.put(replace(pair, stage=contact.CLOSED, approacher=other.key))
+        for member in (other, me):
+            if member.alive:
+                data = {"conversation": p.conversation}
+                work.emit(member.topic, "conversation.closed", data, conversation=key)
         work.fence("parted", me, other=other)
     else:
         work.as_before()

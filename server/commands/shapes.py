@@ -255,6 +255,12 @@ class RequestAnswered(Shape, frozen=True):
     accepted: bool
 
 
+class Closed(Shape, frozen=True):
+    """A conversation that was closed to one of the two."""
+
+    conversation: Id
+
+
 class Credits(Shape, frozen=True):
     """One's credits."""
 

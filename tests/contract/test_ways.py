@@ -77,6 +77,9 @@ async def test_an_open_profile_takes_messages_from_anybody_free() -> None:
             assert (await grace.event("typing.started"))["data"]["member"] == "ada"
             # Until one of them closes it.
             await grace.call("conversation.close", conversation=sent["conversation"])
+            for one in (ada, grace):
+                told = (await one.event("conversation.closed"))["data"]
+                assert told == {"conversation": sent["conversation"]}
             error = await refused(ada, "message.send", to="grace", **said(4))
             assert error["code"] == "unreachable"
             error = await refused(grace, "message.send", to="ada", **said(4))

@@ -164,5 +164,7 @@ class Ways(Members):
             raise No("refused")
         if met is not None and met.stage in ("open", "pending"):
             met.stage, met.sender = "closed", talk.other(me)
+            for member in talk.roster:
+                self._emit(f"member:{member}", "conversation.closed", {"conversation": talk.id})
             self.lost.append(("parted", *sorted(talk.roster)))
         return {}

@@ -72,6 +72,7 @@ EVENTS: Final[dict[str, Shape]] = {
     "block.changed": {"member": str, "blocked": bool},
     "settings.changed": SETTINGS,
     "request.received": {"conversation": str},
+    "conversation.closed": {"conversation": str},
     "request.answered": {"conversation": str, "accepted": bool},
     "credits.changed": {"balance": int},
     "position.passed": {},

@@ -108,6 +108,7 @@ const HANDLERS = {
   },
   "request.received": wantConversation,
   "request.answered": wantConversation,
+  "conversation.closed": wantConversation,
 };
 
 /**
