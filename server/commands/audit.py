@@ -40,7 +40,7 @@ class Act(msgspec.Struct, frozen=True):
 
 
 # What of a member's row is the house's own.
-_INNER = {"key", "id", "topic", "refused_until_us", "devices_revoked", "erased_ms"}
+_INNER = {"key", "id", "topic", "refused_until_us", "devices_revoked", "erased_ms", "erased_whole"}
 
 
 def _changed(params: Any, work: Work) -> Map:

@@ -70,7 +70,9 @@ def erase(operator: None, p: OneMember, work: Work) -> Map:
     else:
         work.as_before()
     log = work.find(Topic, row.topic)
-    work.put(Erasure(row.key, row.topic, log.head if log is not None else 0, work.now_ms))
+    head = log.head if log is not None else 0
+    whole = work.policy.erase_messages == "tombstone"
+    work.put(Erasure(row.key, row.topic, head, work.now_ms, whole=whole))
     return {}
 
 
@@ -89,9 +91,9 @@ def scrub(operator: None, p: Step, work: Work) -> Map:
     if gone is None:  # another node has finished
         return {}
     work.want((Topic, row.topic))
-    before = BEFORE_HIDDEN.get(p.what)
-    if before is not None:
-        before(gone, row, p.keys, work)
+    whatever_is_held = BEFORE_HIDDEN.get(p.what) or OUT_OF_SIGHT.get(p.what)
+    if whatever_is_held is not None:
+        whatever_is_held(gone, row, p.keys, work)
         return {}
     if is_held("anything" if p.what == IDENTITY else "member", row.key, work):
         return {"held": True}
@@ -103,7 +105,7 @@ def scrub(operator: None, p: Step, work: Work) -> Map:
 
 def _hide(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
     if not row.erased_ms:
-        work.put(replace(row, erased_ms=work.now_ms))
+        work.put(replace(row, erased_ms=work.now_ms, erased_whole=gone.whole))
 
 
 def _reset(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
@@ -118,8 +120,20 @@ def _hidden(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
     work.put(replace(gone, hidden=True))
 
 
+def _withdraw(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
+    """What is held goes out of sight as if they had deleted it: its texts are kept unseen."""
+    for message in purging.gather(keys, work):
+        if message.sender == row.key and not message.deleted_at:
+            bare = replace(message, body="", rev=message.rev + 1, deleted_at=work.now_ms)
+            pos = purging.next_pos(message, work)
+            work.put(bare)
+            work.put(Revision(bare.key, bare.rev, pos, message.body, message.edited_at))
+            purging.tell("message.deleted", bare, work)
+
+
 Do = Callable[[Erasure, Member, list[Any], Work], None]
 BEFORE_HIDDEN: dict[str, Do] = {"hide": _hide, "topics": _reset, "hidden": _hidden}
+OUT_OF_SIGHT: dict[str, Do] = {"withdraw": _withdraw}
 
 
 def _outside_holds(found: list[Message], work: Work) -> list[Message]:
@@ -129,25 +143,38 @@ def _outside_holds(found: list[Message], work: Work) -> list[Message]:
 
 
 def _messages(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
-    """As the policy says, their messages stay without a name or become tombstones. What they had
+    """As was decided, their messages stay without a name or become tombstones. What they had
     deleted goes either way: nobody sees it."""
     found = _outside_holds(purging.gather(keys, work), work)
     theirs = [message for message in found if message.sender == row.key]
-    whole = work.policy.erase_messages == "tombstone"
-    purging.purge([message for message in theirs if whole or message.deleted_at], work)
-    if whole:  # and from what was reported: a copy is a copy
-        work.drop(Report, message=[message.key for message in theirs])
-        places = sorted({message.conversation for message in theirs})
-        work.drop(Report, conversation=places, message=[0])
+    goes = [message for message in theirs if gone.whole or message.deleted_at]
+    purging.purge(goes, work)
     for message in theirs:
-        if not (whole or message.deleted_at):
+        if message not in goes:
             work.put(replace(message, client_id=""))
+
+
+def _reports(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
+    """What goes goes from open reports too: a copy is a copy. The reports themselves, and what
+    others said in them, are others'."""
+    work.want(*((Report, key) for key in keys))
+    found = [report for key in keys if (report := work.find(Report, key)) is not None]
+    held = {key for key in {r.conversation for r in found} if is_held("conversation", key, work)}
+    work.want(*((Message, one.message) for report in found for one in report.exhibits))
+    work.want(*((Member, report.reporter) for report in found))
+    work.want(*((Topic, work.need(Member, report.reporter).topic) for report in found))
+    for report in found:
+        left = [
+            one for one in report.exhibits
+            if one.sender != row.key
+            or not (gone.whole or work.need(Message, one.message).deleted_at)
+        ]  # fmt: skip
+        if report.conversation not in held and len(left) < len(report.exhibits):
+            work.put(replace(report, exhibits=left))
 
 
 def _reactions(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
     """Where their messages go, their reactions to others' go too."""
-    if work.policy.erase_messages != "tombstone":
-        return
     found = _outside_holds(purging.gather(keys, work), work)
     work.want(*((Reactions, message.key) for message in found))
     known = {m.key: work.need(Reactions, m.key).reactions for m in found}
@@ -162,16 +189,10 @@ def _reactions(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
         if len(views.present(known[message.key])) == len(views.present(others[message.key])):
             continue  # they had taken it back: nobody sees a difference
         changed = replace(message, rev=message.rev + 1)
+        pos = purging.next_pos(message, work)
         work.put(changed)
-        where = work.need(Conversation, message.conversation)
-        pos = work.need(Topic, where.topic).head + 1 if where.topic else 0
         work.put(Revision(changed.key, changed.rev, pos))
-        data = views.message(changed, work, views.present(others[message.key]))
-        for topic in purging.topics_of(message, work):
-            work.emit(
-                topic, "message.edited", data,
-                conversation=message.conversation, message=message.key,
-            )  # fmt: skip
+        purging.tell("message.edited", changed, work, views.present(others[message.key]))
 
 
 def _pairs(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
@@ -220,7 +241,6 @@ def _log(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
 def _own(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
     for kind in OWN:
         work.drop(kind, member=[row.key])
-    work.drop(Report, reporter=[row.key])
 
 
 def _fences(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
@@ -236,6 +256,7 @@ def _identity(gone: Erasure, row: Member, keys: list[Any], work: Work) -> None:
     """The last, where no hold has changed since the first: `keys` is the count of such changes.
     Id, name and the rest of the row go, and the log's name."""
     _own(gone, row, keys, work)
+    work.drop(Report, reporter=[row.key])  # with what they show of conversations: none is held now
     work.drop(Erasure, member=[row.key])
     nobody = rights.nobody(row, f"{rights.ERASED}.{work.ids.message(row.key)}", work.now_ms)
     work.put(nobody)
@@ -257,6 +278,7 @@ IDENTITY = "identity"
 # In this order; those named in the store's queries are given keys, a page at a time.
 STEPS: dict[str, Do] = {
     "messages": _messages,
+    "reports": _reports,
     "reactions": _reactions,
     "pairs": _pairs,
     "notes": _notes,
@@ -267,7 +289,8 @@ STEPS: dict[str, Do] = {
     "fences": _fences,
     IDENTITY: _identity,
 }
-WHOLE = frozenset({"hide", "hidden", "own"})  # steps that are given no keys
+KEYLESS = frozenset({"hide", "hidden", "own"})
+WITH_MESSAGES = frozenset({"withdraw", "reactions"})  # only where their messages go
 
 COMMANDS = (
     Command(

@@ -184,7 +184,7 @@ def _changed(row: Message, where: Place, before: Message | None, name: str, work
     if before is not None:
         work.put(Revision(row.key, row.rev, pos, before.body, before.edited_at))
     data = views.message_now(row, work, counted=counted(where.row, work))
-    apart = viewers.before_whom(where, row, work)
+    apart = viewers.before_whom(where.row, row, work)
     for topic in where.topics:
         work.emit(topic, name, data, conversation=row.conversation, message=row.key, apart=apart)
     return data
@@ -253,7 +253,7 @@ def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
         work.put(new)
         work.put(Revision(row.key, row.rev, pos))
         data = views.reacted(row, me.key, rows, work)
-        apart = viewers.before_whom(where, row, work)
+        apart = viewers.before_whom(where.row, row, work)
         for topic in where.topics:
             work.emit(
                 topic, "message.reacted", data, conversation=row.conversation, message=row.key,

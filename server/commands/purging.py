@@ -7,13 +7,15 @@ texts and reactions go. Whoever left the conversation before sees the tombstone 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import views
+from server.commands import viewers, views
 from server.commands.command import Command, Params
 from server.commands.holds import is_held
+from server.commands.places import counted
 from server.commands.results import Done
 from server.commands.work import Work
 from server.domain import rights
@@ -30,6 +32,21 @@ def topics_of(row: Message, work: Work) -> list[int]:
         return [where.topic]
     both = [work.need(Member, key) for key in (where.low, where.high)]
     return [member.topic for member in both if member.alive]
+
+
+def tell(name: str, row: Message, work: Work, reacted: Iterable[Reaction] = ()) -> None:
+    """Tell of a message as it is now, with these reactions, whoever may see it. It was gathered."""
+    where = work.need(Conversation, row.conversation)
+    data = views.message(row, work, reacted, counted=counted(where, work))
+    apart = viewers.before_whom(where, row, work)
+    for topic in topics_of(row, work):
+        work.emit(topic, name, data, conversation=where.key, message=row.key, apart=apart)
+
+
+def next_pos(row: Message, work: Work) -> int:
+    """Where the next event of a message comes in its conversation's own log; 0 without one."""
+    where = work.need(Conversation, row.conversation)
+    return work.need(Topic, where.topic).head + 1 if where.topic else 0
 
 
 def gather(keys: list[int], work: Work) -> list[Message]:
@@ -59,12 +76,7 @@ def purge(found: list[Message], work: Work) -> None:
         # At no position: to nobody is it as it was before.
         work.put(Revision(bare.key, bare.rev, 0))
         if not row.deleted_at:
-            data = views.message(bare, work)
-            for topic in topics_of(row, work):
-                work.emit(
-                    topic, "message.deleted", data,
-                    conversation=row.conversation, message=row.key,
-                )  # fmt: skip
+            tell("message.deleted", bare, work)
 
 
 class Expire(Params, frozen=True):

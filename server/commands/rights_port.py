@@ -24,15 +24,15 @@ class Found(msgspec.Struct, frozen=True):
 class RightsQueries(Protocol):
     """Reads of one snapshot."""
 
-    def erasures(self, limit: int) -> list[Erasure]:
+    def erasures(self, after: Erasure | None, limit: int) -> list[Erasure]:
         """Members that are being erased, in the order in which it was asked for."""
 
     def is_parted(self, member: int) -> bool:
         """Whether a deleted member's parts and connections have all ended."""
 
     def left_of(self, what: str, erasure: Erasure, after: Any, limit: int) -> Found:
-        """What there is to do for an erasure: the keys of one of `commands.erasing.STEPS`, of
-        which those under hold are left out."""
+        """What there is to do for an erasure: the keys of one of the kinds in
+        `commands.erasing`. Those under hold are left out, or for "withdraw" are the ones."""
 
     def expired(self, before_ms: int, after: int, limit: int) -> Found:
         """Conversations whose first message that is left was sent before then, with that number:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from server.commands import results
+from server.commands import results, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, text
 from server.commands.facts import Reactions
 from server.commands.places import Place, all_at_once, place, viewed
@@ -108,16 +108,19 @@ class _Reader:
         rows = self._snapshot.candidates(spans, self._wanted)
         over = {span.conversation for span in spans if span.over}
         changes: dict[int, list[Revision]] = {}
-        views = {key: self.place(key).view for key in over}
+        left = {key: self.place(key).view for key in over}
         moments = {
-            row.key: views[row.conversation].moment_of(row.seq)
+            row.key: left[row.conversation].moment_of(row.seq)
             for row in rows
-            if row.rev and row.conversation in views
+            if row.rev and row.conversation in left
         }
         old = [key for key, moment in moments.items() if moment >= 0]
         if old:
             changes = self._snapshot.revisions(old, min(moments[key] for key in old))
+        self._snapshot.want(*((Member, row.sender) for row in rows))
         for row in rows:
+            if views.out_of_sight_ms(row.sender, self._snapshot):
+                continue
             then = row
             if row.key in changes:
                 then = conversations.as_of(row, changes[row.key], moments[row.key])

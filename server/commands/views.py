@@ -33,13 +33,11 @@ def shown(row: Member) -> Map:
     return {"member": row.id, "name": row.name}
 
 
-def _erased_ms(key: int, facts: Facts) -> int:
-    """Since when what a member wrote is out of sight, where the policy says so; else 0. It may be
-    there still: there are steps to its removal, and a hold puts it off."""
-    if facts.policy.erase_messages == "keep":
-        return 0
+def out_of_sight_ms(key: int, facts: Facts) -> int:
+    """Since when what a member wrote is out of sight, if it is; else 0. It may be there still:
+    there are steps to its removal, and a hold puts it off."""
     row = facts.find(Member, key)
-    return row.erased_ms if row is not None else 0
+    return row.erased_ms if row is not None and row.erased_whole else 0
 
 
 def profile(row: Member) -> Map:
@@ -86,7 +84,7 @@ def invitation(row: Invitation, facts: Facts) -> Map:
 def reactions(rows: Iterable[Reaction], facts: Facts, *, counted: bool = False) -> list[Map]:
     """Reactions by emoji in the order they first came: members, or above 50 a count."""
     by_emoji: dict[str, list[str]] = {}
-    rows = (row for row in rows if not _erased_ms(row.member, facts))
+    rows = (row for row in rows if not out_of_sight_ms(row.member, facts))
     for row in sorted(rows, key=lambda r: r.added_rev):
         by_emoji.setdefault(row.emoji, []).append(member_id(row.member, facts))
     if counted:
@@ -110,7 +108,7 @@ def message(
 ) -> Map:
     """A message, or its tombstone once it is deleted; `reacted` are its present reactions."""
     ids = facts.ids
-    deleted_at = row.deleted_at or _erased_ms(row.sender, facts)
+    deleted_at = row.deleted_at or out_of_sight_ms(row.sender, facts)
     out: Map = {
         "conversation": ids.conversation(row.conversation),
         "message": ids.message(row.key),

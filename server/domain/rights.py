@@ -27,7 +27,8 @@ LATEST: Final = ""
 
 class Erasure(Row, frozen=True):
     """A member that is being erased. `topic` and `head` are those of their log when it was asked
-    for: an id may be given to somebody else meanwhile. `hidden` once nobody is shown them."""
+    for: an id may be given to somebody else meanwhile. `hidden` once nobody is shown them; `whole`
+    if what they wrote goes too."""
 
     identity = ("member",)
     member: int
@@ -35,6 +36,7 @@ class Erasure(Row, frozen=True):
     head: int
     asked_ms: int
     hidden: bool = False
+    whole: bool = False
 
 
 class Departed(Row, frozen=True):
@@ -104,6 +106,7 @@ def nobody(row: Member, member_id: str, now_ms: int) -> Member:
     return Member(
         row.key, member_id, 0, "", receipts=False, active_status=False, inmail=False,
         sponsored=False, alive=False, erased_ms=row.erased_ms or now_ms,
+        erased_whole=row.erased_whole,
     )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ class Member(Row, frozen=True):
     refused_until_us: int = 0  # tokens with `iat` up to here are refused, in microseconds
     devices_revoked: bool = False  # some jti of this member is refused: look it up
     erased_ms: int = 0  # since when they are shown as nobody; see `domain.rights`
+    erased_whole: bool = False  # and since when what they wrote is out of sight
 
 
 class Topic(Row, frozen=True):

@@ -33,9 +33,10 @@ class Store(Protocol):
     async def idle(self) -> None:
         """Wait until everything submitted so far has been delivered."""
 
-    async def settle(self) -> bool:
+    async def settle(self, *, rewrite: bool = False) -> bool:
         """See to it that nothing is left on the disk of what has been removed, where that is the
-        store's own to do; False where it has to be tried again."""
+        store's own to do; with `rewrite` not even between the rows that are left, which takes
+        longer. False where it has to be tried again."""
 
     async def close(self) -> None:
         """Finish what was submitted, then let go of the database."""

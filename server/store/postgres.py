@@ -221,7 +221,7 @@ class PostgresStore:
             self._idle = self._idle or self._loop.create_future()
             await asyncio.shield(self._idle)
 
-    async def settle(self) -> bool:
+    async def settle(self, *, rewrite: bool = False) -> bool:
         """Nothing to do: the database's vacuum does."""
         return True
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -21,7 +22,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from server.commands.facts import Held, Passed, World
 from server.commands.rights_port import Found
 from server.domain.rights import Audit, Erasure, Hold
-from server.domain.rows import Invitation, Participant, Reaction
+from server.domain.rows import Invitation, Pair, Participant, Reaction
 from server.store.rows import build, columns
 from server.store.tables import (
     audit,
@@ -41,6 +42,7 @@ from server.store.tables import (
     pair,
     participant,
     reaction,
+    report,
 )
 
 LOOKED_AT = 100  # conversations in one question
@@ -89,9 +91,12 @@ class SqlRights:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def erasures(self, limit: int) -> list[Erasure]:
+    def erasures(self, after: Erasure | None, limit: int) -> list[Erasure]:
         """Members that are being erased, in the order in which it was asked for."""
-        query = select(*columns(Erasure)).order_by(erasure.c.asked_ms).limit(limit)
+        order = (erasure.c.asked_ms, erasure.c.member)
+        query = select(*columns(Erasure)).order_by(*order).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*order) > (after.asked_ms, after.member))
         return [build(Erasure, values) for values in self._connection.execute(query)]
 
     def is_parted(self, member: int) -> bool:
@@ -108,7 +113,9 @@ class SqlRights:
     def left_of(self, what: str, erasure: Erasure, after: Any, limit: int) -> Found:
         """What there is to do for an erasure; see the port."""
         if what in _IN_CONVERSATIONS:
-            query = _IN_CONVERSATIONS[what](erasure.member).where(~_is_held(message.c.conversation))
+            held = _is_held(message.c.conversation)
+            query = _IN_CONVERSATIONS[what](erasure.member)
+            query = query.where(held if what == "withdraw" else ~held)
             rows, after = self._in_conversations(erasure.member, query, after, limit)
             return Found([row[-1] for row in rows], after)
         found = self._connection.scalars(_LEFT[what](erasure, after).limit(limit)).all()
@@ -264,16 +271,16 @@ def _is_open() -> ColumnElement[bool]:
     return or_(pair.c.connected_ms > 0, pair.c.low_invitation > 0, pair.c.high_invitation > 0)
 
 
-def _others(key: int) -> Any:
+def _others(key: int, which: ColumnElement[bool]) -> Any:
     return union_all(
-        select(pair.c.high.label("key")).where(pair.c.low == key),
-        select(pair.c.low.label("key")).where(pair.c.high == key),
+        select(pair.c.high.label("key")).where(pair.c.low == key, which),
+        select(pair.c.low.label("key")).where(pair.c.high == key, which),
     ).subquery()
 
 
 def _topics(gone: Erasure, after: Any) -> Select[Any]:
     """The topics in whose logs they are named: of their conversations, of the others."""
-    others = _others(gone.member)
+    others = _others(gone.member, true())
     found = union_all(
         select(conversation.c.topic.label("key"))
         .join(participant, participant.c.conversation == conversation.c.key)
@@ -289,6 +296,10 @@ def _their_messages(member: int) -> Select[Any]:
     return select(c.seq, c.key).where(c.sender == member, c.client_id != "").order_by(c.seq)
 
 
+def _withdrawn(member: int) -> Select[Any]:
+    return _their_messages(member).where(message.c.deleted_at == 0)
+
+
 def _reacted(member: int) -> list[ColumnElement[bool]]:
     return [reaction.c.message == message.c.key, reaction.c.member == member]
 
@@ -299,8 +310,25 @@ def _reacted_messages(member: int) -> Select[Any]:
 
 
 def _pairs(gone: Erasure, after: Any) -> Select[Any]:
-    others = _others(gone.member)
+    """The others of whom something is left but the conversation that the two had."""
+    bare = Pair(0, 0)
+    kept = ("low", "high", "conversation")
+    left = or_(*(c != getattr(bare, c.name) for c in pair.c if c.name not in kept))
+    others = _others(gone.member, left)
     return select(others.c.key).where(others.c.key > (after or 0)).order_by(others.c.key)
+
+
+def _reports(gone: Erasure, after: Any) -> Select[Any]:
+    """The open reports in conversations that they are or were in."""
+    query = (
+        select(report.c.key)
+        .join(participant, participant.c.conversation == report.c.conversation)
+        .where(
+            participant.c.member == gone.member, report.c.closed_ms == 0,
+            report.c.key > (after or 0),
+        )
+    )  # fmt: skip
+    return query.order_by(report.c.key)
 
 
 def _notes(gone: Erasure, after: Any) -> Select[Any]:
@@ -342,11 +370,13 @@ def _fences(gone: Erasure, after: Any) -> Select[Any]:
 
 _IN_CONVERSATIONS: dict[str, Callable[[int], Select[Any]]] = {
     "messages": _their_messages,
+    "withdraw": _withdrawn,
     "reactions": _reacted_messages,
 }
 _LEFT: dict[str, Callable[[Erasure, Any], Select[Any]]] = {
     "topics": _topics,
     "pairs": _pairs,
+    "reports": _reports,
     "notes": _notes,
     "parts": _parts,
     "creations": _creations,

@@ -7,6 +7,7 @@ each from its own snapshot. Being the only writer, the process keeps facts acros
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import sqlite3
@@ -32,10 +33,13 @@ from server.store.group_commit import BATCH, GroupCommit
 from server.store.port import Deliver
 from server.store.snapshot import SqlSnapshot
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 READERS = 2
 READS_WAITING = 1_024
 PATIENCE_S = 0.05  # for readers, while nobody writes
+COMPACTED_UP_TO = 256 << 20  # bytes; sends wait meanwhile, some seconds at most
 
 
 def now_us() -> int:
@@ -107,6 +111,24 @@ class SqliteFile:
             connection.close()
         return not busy
 
+    def compact(self) -> bool:
+        """Write the file anew: pages keep bytes of rows that were moved from them, whatever
+        secure_delete is. False where somebody was in the way, or the file is too large."""
+        if self._path.stat().st_size > COMPACTED_UP_TO:
+            log.warning(
+                "the database is too large to be written anew while serving: parts of erased texts"
+                " can be left in it until VACUUM is run while the server is stopped"
+            )
+            return True
+        connection = sqlite3.connect(self._path, timeout=1.0)
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError:  # somebody writes
+            return False
+        finally:
+            connection.close()
+        return True
+
     def close(self) -> None:
         """Let go of the file."""
         self.reading.dispose()
@@ -165,8 +187,10 @@ class SqliteStore:
             self._idle = self._idle or self._loop.create_future()
             await asyncio.shield(self._idle)
 
-    async def settle(self) -> bool:
+    async def settle(self, *, rewrite: bool = False) -> bool:
         """Write the log into the database and empty it: it holds pages as they were."""
+        if rewrite and not await self._loop.run_in_executor(self._readers, self._file.compact):
+            return False
         return await self._loop.run_in_executor(self._readers, self._file.empty_log)
 
     async def close(self) -> None:

@@ -109,6 +109,7 @@ member = _table(
     _flag("receipts"), _flag("active_status"), _flag("inmail"), _flag("sponsored"),
     _flag("open_profile"), _flag("alive"), _int("refused_until_us"), _flag("devices_revoked"),
     _int("erased_ms"),
+    _flag("erased_whole"),
     Index("member_id", "id", unique=True),
 )  # fmt: skip
 topic = _table(
@@ -213,12 +214,19 @@ report = _table(
     _text("reason"), _text("text"), _int("at_ms"),
     Column("exhibits", Packed(list[reports.Exhibit]), nullable=False), _int("closed_ms"),
     Index("report_reporter", "reporter", "closed_ms"),
+    Index("report_of", "conversation", "closed_ms"),
     Index("report_open", "closed_ms", "at_ms", "key"),
 )  # fmt: skip
 last_seen = _table("last_seen", _key("member"), _int("at_ms"))
 # Members' rights.
 erasure = _table(
-    "erasure", _key("member"), _int("topic"), _int("head"), _int("asked_ms"), _flag("hidden")
+    "erasure",
+    _key("member"),
+    _int("topic"),
+    _int("head"),
+    _int("asked_ms"),
+    _flag("hidden"),
+    _flag("whole"),
 )
 departed = _table(
     "departed", Column("digest", Text, primary_key=True), _int("head"), _int("refused_until_us"),

@@ -11,13 +11,13 @@ from server.commands.rights_port import Found
 from server.commands.snapshot import Snapshot
 from server.domain.rights import Erasure
 from server.store.port import Store
-from server.web.jobs import LOOK_S, Job
+from server.web.jobs import LOOK_S, SETTLE_S, Job
 from server.web.steps import OPERATOR, carried_out, submitted
 
 STEP = 200
 MESSAGES = 50  # each is some rows and events: a send that comes in between waits for one step
+PER_MESSAGE = ("withdraw", "messages", "reactions", "reports")
 AGAIN_S = 1.0  # an erasure that waits for another node
-SETTLE_S = 5.0  # a log that a reader was in the way of emptying
 WAKES = frozenset({"member.delete", "member.erase", "hold.delete"})
 
 
@@ -27,6 +27,12 @@ class Deletions(Job):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._settled = False
+        self._removed = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing that this node removed is left on its disk."""
+        return self._settled and not self._removed
 
     async def turn(self) -> float:
         """End and remove all that there is."""
@@ -45,11 +51,21 @@ class Deletions(Job):
 
     async def erase(self) -> bool:
         """Bring every erasure as far as it can go; answers whether one waits for another node."""
-        pending = await self.store.read(lambda snapshot: snapshot.rights.erasures(STEP))
-        waits = [await self._erase(erasure) for erasure in pending]
-        if pending or not self._settled:
-            self._settled = await self.store.settle()
+        waits: list[bool] = []
+        last: Erasure | None = None
+        while True:  # those under hold stay: the ones asked for after them come too
+            pending = await self._pending(last)
+            waits += [await self._erase(erasure) for erasure in pending]
+            if len(pending) < STEP:
+                break
+            last = pending[-1]
+        if waits or not self._settled:
+            self._settled = await self.store.settle(rewrite=self._removed)
+            self._removed = self._removed and not self._settled
         return any(waits)
+
+    async def _pending(self, after: Erasure | None) -> list[Erasure]:
+        return await self.store.read(lambda snapshot: snapshot.rights.erasures(after, STEP))
 
     async def _erase(self, gone: Erasure) -> bool:
         if not await self.store.read(lambda snapshot: snapshot.rights.is_parted(gone.member)):
@@ -57,20 +73,24 @@ class Deletions(Job):
         if not gone.hidden:
             for what in erasing.BEFORE_HIDDEN:
                 await self._each(what, gone)
+        for what in erasing.OUT_OF_SIGHT:
+            await self._each(what, gone)
         changes = await self.store.read(holds.changes)
         for what in erasing.STEPS:
             if what == erasing.IDENTITY:
                 if await self._is_awaited(gone):
                     return True
-                await self._scrub(what, gone, [changes])
+                self._removed |= await self._scrub(what, gone, [changes])
             elif not await self._each(what, gone):
                 break  # held: it goes on when that is lifted
         return False
 
     async def _each(self, what: str, gone: Erasure) -> bool:
         """One kind of step, page by page; False where a hold forbids it."""
-        if what in erasing.WHOLE:
+        if what in erasing.KEYLESS:
             return await self._scrub(what, gone, [])
+        if what in erasing.WITH_MESSAGES and not gone.whole:
+            return True
         after = None
         while True:
             found = await self._left(what, gone, after)
@@ -90,7 +110,7 @@ class Deletions(Job):
 
     async def _left(self, what: str, gone: Erasure, after: Any) -> Found:
         def ask(snapshot: Snapshot) -> Found:
-            limit = MESSAGES if what in ("messages", "reactions") else STEP
+            limit = MESSAGES if what in PER_MESSAGE else STEP
             return snapshot.rights.left_of(what, gone, after, limit)
 
         return await self.store.read(ask)

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from server.store.port import Store
 
 log = logging.getLogger("subrosa.web")
+SETTLE_S = 5.0  # a log that a reader was in the way of emptying
 LOOK_S = 30.0
 FAILED_S = 60.0
 

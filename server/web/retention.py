@@ -14,7 +14,7 @@ from server.commands.snapshot import Snapshot
 from server.domain import rights
 from server.domain.policy import Policy
 from server.store.port import Store
-from server.web.jobs import Job
+from server.web.jobs import SETTLE_S, Job
 from server.web.steps import OPERATOR, carried_out
 
 STEP = 50
@@ -28,11 +28,12 @@ class Retention(Job):
     def __init__(self, store: Store, policy: Policy) -> None:
         super().__init__(store)
         self._policy = policy
+        self._settled = True
 
     async def turn(self) -> float:
         """Remove what there is."""
         await self.remove()
-        return EVERY_S
+        return EVERY_S if self._settled else SETTLE_S
 
     async def remove(self) -> int:
         """Remove what is older than it is kept; answers how many messages and entries."""
@@ -41,8 +42,8 @@ class Retention(Job):
             removed += await self._messages()
         if self._policy.audit_days:
             removed += await self._acts()
-        if removed:
-            await self.store.settle()
+        if removed or not self._settled:
+            self._settled = await self.store.settle()
         return removed
 
     async def _messages(self) -> int:

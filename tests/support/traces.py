@@ -55,7 +55,7 @@ async def entries(server: Running, **asked: Any) -> list[dict[str, Any]]:
 async def erased(server: Running) -> None:
     """Wait until every erasure is complete, and nothing is left of it on the disk."""
     await _until(server, lambda gone: False)
-    while not await server.node.store.settle():
+    while not (server.node.dispatcher.deletions.settled and await server.node.store.settle()):
         await asyncio.sleep(0.01)
 
 
@@ -67,7 +67,7 @@ async def held(server: Running) -> None:
 
 async def _until(server: Running, is_over: Callable[[Erasure], bool]) -> None:
     def pending(snapshot: Snapshot) -> bool:
-        return not all(map(is_over, snapshot.rights.erasures(200)))
+        return not all(map(is_over, snapshot.rights.erasures(None, 200)))
 
     while await server.node.store.read(pending):
         await asyncio.sleep(0.01)

@@ -24,6 +24,6 @@ def words(name: str, **more: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.Text(), nullable=False, **more)
 
 
-def flag(name: str) -> sa.Column[Any]:
+def flag(name: str, **more: Any) -> sa.Column[Any]:
     """A yes or no."""
-    return sa.Column(name, sa.Boolean(create_constraint=False), nullable=False)
+    return sa.Column(name, sa.Boolean(create_constraint=False), nullable=False, **more)
