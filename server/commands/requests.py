@@ -72,6 +72,8 @@ def close(me: Member, p: Request, work: Work) -> Map:
                 data = {"conversation": p.conversation}
                 work.emit(member.topic, "conversation.closed", data, conversation=key)
         work.fence("parted", me, other=other)
+    elif pair.stage == contact.CLOSED and pair.approacher == me.key:
+        work.put(replace(pair, approacher=contact.NEITHER))  # it was closed to the caller alone
     else:
         work.as_before()
     return {}

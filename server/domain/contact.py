@@ -20,6 +20,7 @@ from server.domain.rows import Member, Pair
 DIRECT, OPEN_PROFILE, GROUP, INMAIL = "direct", "open_profile", "group", "inmail"
 REQUESTS = (GROUP, INMAIL)  # they wait in the recipient's requests until answered
 PENDING, OPEN, CLOSED = "pending", "open", "closed"  # stages of an approach
+NEITHER = 0  # in place of an approacher: what is closed to both
 
 # What a member can do so that a way opens.
 CONNECT, WAIT, UPGRADE, BUY = "connect", "wait", "upgrade", "buy credits"
@@ -79,7 +80,7 @@ def standing(sender: Member, other: Member, pair: Pair | None) -> Standing:
         return Standing(waits=True)
     if pending and takes_open_profile(other):
         return Standing(OPEN_PROFILE)
-    return Standing(fresh=theirs or pair.stage != CLOSED)
+    return Standing(fresh=pair.stage != CLOSED or (theirs and pair.approacher != NEITHER))
 
 
 def takes_open_profile(other: Member) -> bool:

@@ -99,7 +99,7 @@ class Pair(Row, frozen=True):
     approach: str = ""  # "open_profile", "group", "inmail"; "" for never
     approacher: int = 0
     approached_ms: int = 0
-    stage: str = ""  # "pending", "open" once answered, "closed" to the approacher
+    stage: str = ""  # "pending", "open" once answered, "closed" to the approacher, or to both
 
 
 class Invitation(Row, frozen=True):

@@ -132,6 +132,11 @@ RELATIONS: Final[Mapping[str, Kind]] = {
     "inmail, declined by the sender": _inmail_back("r writes s, s declines r"),
     "inmail, declined, connected": _inmail("s writes r, r declines s, s meets r"),
     "inmail, declined, parted": _inmail("s writes r, r declines s, s meets r, r leaves s"),
+    "group, closed by both": _group("s writes r, r accepts s, r closes s, s closes r"),
+    "group, declined, closed": _group("s writes r, r declines s, s closes r"),
+    "group, closed by both, connected": _group(
+        "s writes r, r writes s, r closes s, s closes r, s meets r"
+    ),
     "inmail, closed by the sender": _inmail("s writes r, r writes s, s closes r"),
     "inmail, closed by the recipient": _inmail("s writes r, r writes s, r closes s"),
     "inmail, answered, blocked and not": _inmail(

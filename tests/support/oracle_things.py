@@ -148,7 +148,7 @@ class Invitation:
 @dataclass
 class Approach:
     """How somebody reached the other without being connected, and what came of it: `stage` is
-    pending, open once answered, closed to the `sender`, or over."""
+    pending, open once answered, closed to the `sender` or to both (""), or over."""
 
     kind: str
     sender: str

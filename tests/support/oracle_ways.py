@@ -37,7 +37,7 @@ def standing(world: World, me: str, other: str) -> Standing:
     if met.stage == "open":
         return Standing(met.kind)
     if met.stage == "closed":
-        return Standing(anew=not mine)
+        return Standing(anew=not mine and met.sender != "")
     if not mine:
         return Standing(met.kind, answers=True)
     if met.request:
@@ -167,4 +167,6 @@ class Ways(Members):
             for member in talk.roster:
                 self._emit(f"member:{member}", "conversation.closed", {"conversation": talk.id})
             self.lost.append(("parted", *sorted(talk.roster)))
+        elif met is not None and met.stage == "closed" and met.sender == me:
+            met.sender = ""
         return {}

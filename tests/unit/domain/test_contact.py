@@ -79,6 +79,8 @@ def test_declined_it_is_closed_to_who_began_it_alone() -> None:
         Standing()
     )
     assert contact.standing(GRACE, ADA, pair) == Standing(fresh=True)
+    neither = replace(pair, approacher=contact.NEITHER)
+    assert {contact.standing(*two, neither) for two in ((ADA, GRACE), (GRACE, ADA))} == {Standing()}
     assert contact.is_closed(pair)
     assert not contact.is_closed(replace(pair, connected_ms=5))
 
