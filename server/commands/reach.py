@@ -114,7 +114,7 @@ def take(
         work.put(
             replace(
                 pair, approach=taken.kind, approacher=me.key, approached_ms=work.now_ms,
-                stage=contact.PENDING,
+                paid=taken.cost, stage=contact.PENDING,
             )
         )  # fmt: skip
         if taken.kind == contact.GROUP:
@@ -145,10 +145,10 @@ def answer(
                 refs={"accepted": accepted},
             )  # fmt: skip
     in_time = work.now_ms - pair.approached_ms <= work.policy.refund_within_ms
-    if pair.approach == contact.INMAIL and in_time and sender.plan != credit.BASIC:
+    if pair.paid and in_time and sender.plan != credit.BASIC:
         account = ledger.account(sender, work)
-        cost, now = work.policy.inmail_cost, work.now_ms
-        ledger.write(sender, credit.grant(account, cost, credit.REFUND, now, work.policy), work)
+        back = credit.grant(account, pair.paid, credit.REFUND, work.now_ms, work.policy)
+        ledger.write(sender, back, work)
 
 
 def counted(me: Member, what: str, facts: Facts) -> int:

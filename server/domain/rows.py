@@ -99,6 +99,7 @@ class Pair(Row, frozen=True):
     approach: str = ""  # "open_profile", "group", "inmail"; "" for never
     approacher: int = 0
     approached_ms: int = 0
+    paid: int = 0  # credits, to be given back by an answer
     stage: str = ""  # "pending", "open" once answered, "closed" to the approacher, or to both
 
 

@@ -125,7 +125,7 @@ pair = _table(
     _flag("low_blocks"), _flag("high_blocks"), _int("low_unblocked_ms"), _int("high_unblocked_ms"),
     _int("low_invitation"), _int("high_invitation"), _int("low_withdrew_ms"),
     _int("high_withdrew_ms"), _flag("low_refuses"), _flag("high_refuses"),
-    _text("approach"), _int("approacher"), _int("approached_ms"), _text("stage"),
+    _text("approach"), _int("approacher"), _int("approached_ms"), _int("paid"), _text("stage"),
     Index("pair_high", "high"),
 )  # fmt: skip
 invitation = _table(

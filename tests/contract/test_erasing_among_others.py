@@ -123,7 +123,8 @@ async def test_what_is_decided_stays_decided(monkeypatch: pytest.MonkeyPatch) ->
             hold = (await server.operate("hold.put", member="grace", reason="x"))["hold"]
             await server.operate("member.erase", id="ada")
             await held(server)
-            monkeypatch.setattr(server.node.store.deployment, "policy", Policy())
+            for node in server.nodes:
+                monkeypatch.setattr(node.store.deployment, "policy", Policy())
             place = {"conversation": sent["conversation"]}
             (shown,) = (await grace.call("conversation.history", **place))["messages"]
             assert "deleted_at" in shown

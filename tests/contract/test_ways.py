@@ -234,6 +234,20 @@ async def test_an_inmail_costs_a_credit_which_an_answer_gives_back(answer: str) 
             assert [entry["change"] for entry in mine["entries"]] == [1, -1, 5]
 
 
+async def test_what_was_paid_comes_back_whatever_the_price_is_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_node(policy=Policy(inmail_cost=2)) as server:
+        await people(server, ada="career", grace="basic")
+        async with careful(server, "ada", "grace") as (ada, grace):
+            sent = await ada.call("message.send", to="grace", **said(1, max_cost=2))
+            for node in server.nodes:
+                monkeypatch.setattr(node.store.deployment, "policy", Policy())
+            await grace.call("request.decline", conversation=sent["conversation"])
+            entries = [("refund", 2), ("inmail", -2), ("plan", 5)]
+            assert await ledger(server, "ada") == (5, entries)
+
+
 async def test_an_answer_after_ninety_days_gives_nothing_back() -> None:
     async with running_node() as server:
         await people(server, ada="career", grace="basic")
