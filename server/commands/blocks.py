@@ -37,11 +37,12 @@ def block(me: Member, p: Peer, work: Work) -> Map:
     unblocked = relations.of(pair, me.key, "unblocked_ms")
     if unblocked and work.now_ms - unblocked < work.policy.reblock_after_ms:
         raise Refused("reblock_after", "You unblocked them less than 48 hours ago.")
-    for sender, receiver in ((me, other), (other, me)):
+    # To the other, theirs goes on waiting, as one that was ignored: it must not show the block.
+    for sender, receiver, state in ((me, other, "withdrawn"), (other, me, "blocked")):
         key = relations.of(pair, sender.key, "invitation")
         if key:
             row = work.need(Invitation, key)
-            work.put(replace(row, state="withdrawn"))
+            work.put(replace(row, state=state))
             if row.state == "pending":
                 data = {"invitation": work.ids.invitation(key), "member": sender.id}
                 work.emit(
@@ -49,7 +50,7 @@ def block(me: Member, p: Peer, work: Work) -> Map:
                     refs={"key": key},
                 )  # fmt: skip
     were_connected = relations.connected(pair)
-    pair = part(me, other, replace(pair, low_invitation=0, high_invitation=0), work)
+    pair = part(me, other, relations.mark(pair, me.key, invitation=0), work)
     work.put(relations.mark(replace(pair, stage=contact.closing(pair)), me.key, blocks=True))
     work.emit(
         me.topic, "block.changed", {"member": other.id, "blocked": True}, member=other.key,

@@ -193,10 +193,9 @@ def _open_invitation(me: Member, p: Answer, side: str, work: Work) -> Invitation
     pair = work.find(Pair, relations.ident(me.key, other_key))
     if not contact.visible(work.find(Member, other_key), pair):
         raise Unreachable
-    # Its sender is not told that it was ignored or refused: to them it is pending.
-    answered = {"recipient": ("accepted", "refused", "withdrawn"), "sender": ("accepted",
-                "withdrawn")}[side]  # fmt: skip
-    if row.state == "withdrawn" and side == "recipient":
+    # Its sender is not told that it was ignored, refused or blocked: to them it is pending.
+    answered = {"recipient": ("accepted", "refused"), "sender": ("accepted", "withdrawn")}[side]
+    if row.state in ("withdrawn", "blocked") and side == "recipient":
         raise Unreachable
     if row.state in answered:
         raise Refused("already_answered", "This invitation has been answered.")

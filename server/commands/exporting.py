@@ -18,7 +18,7 @@ from server.commands.command import PAGE, Command, Limit, MemberRef, Nothing, Pa
 from server.commands.facts import Handle
 from server.commands.places import place
 from server.commands.snapshot import Snapshot
-from server.domain.rows import Invitation, Member
+from server.domain.rows import WAITING, Invitation, Member
 from server.errors import Invalid, Unreachable
 
 Map = dict[str, Any]
@@ -72,10 +72,9 @@ def _others(which: str) -> Section:
     return section
 
 
-# A sender is not told that theirs was ignored or refused; one that was taken back is nobody's but
-# its sender's.
-_SENT = {"pending": "open", "ignored": "open", "refused": "open", "accepted": "accepted",
-         "withdrawn": "over"}  # fmt: skip
+# A sender is not told that theirs was ignored, refused or ended by a block; one that was taken back
+# is nobody's but its sender's.
+_SENT = {**dict.fromkeys(WAITING, "open"), "accepted": "accepted", "withdrawn": "over"}
 _RECEIVED = {"pending": "open", "ignored": "ignored", "refused": "refused", "accepted": "accepted"}
 
 

@@ -38,7 +38,7 @@ class Snapshot(Facts, Protocol):
 
     def invitations(self, member: int, before: int | None, limit: int) -> list[Invitation]:
         """Pending ones received, and sent ones that are pending to their sender, newest first,
-        with keys below `before`; between living members."""
+        with keys below `before`; from living members, and to any that have not been erased."""
 
     def others(self, member: int, which: str, after: Member | None, limit: int) -> list[Member]:
         """Living members who are "connected" to this one or "blocked" by it, by name and id,

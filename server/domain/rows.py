@@ -103,8 +103,13 @@ class Pair(Row, frozen=True):
     stage: str = ""  # "pending", "open" once answered, "closed" to the approacher, or to both
 
 
+# States of an invitation that its sender cannot tell apart: to them it waits for an answer.
+WAITING = ("pending", "ignored", "refused", "blocked")
+
+
 class Invitation(Row, frozen=True):
-    """An invitation to connect; `state` is pending, ignored, refused, accepted or withdrawn."""
+    """An invitation to connect; `state` is pending, ignored, refused, blocked (by its recipient
+    since), accepted or withdrawn."""
 
     key: int
     sender: int

@@ -17,6 +17,7 @@ from server.domain.ids import Ids
 from server.domain.policy import Policy
 from server.domain.reports import Report
 from server.domain.rows import (
+    WAITING,
     Conversation,
     Entry,
     Invitation,
@@ -96,7 +97,10 @@ class SqlSnapshot(RulebookReads):
         return {row.name: row.head for row in by_identity(self._connection, Topic, topics)}
 
     def invitations(self, member_key: int, before: int | None, limit: int) -> list[Invitation]:
-        """Pending ones received, and sent ones that are pending to their sender, newest first."""
+        """Pending ones received, and sent ones that are pending to their sender, newest first.
+
+        A deleted recipient does not end one, since a block must not show by its staying.
+        """
         t = invitation.c
         query = (
             select(*columns(Invitation))
@@ -104,11 +108,9 @@ class SqlSnapshot(RulebookReads):
             .join(recipient := member.alias(), recipient.c.key == t.recipient)
             .where(
                 or_(
-                    and_(t.recipient == member_key, t.state == "pending"),
-                    and_(t.sender == member_key, t.state.in_(("pending", "ignored", "refused"))),
-                ),
-                sender.c.alive,
-                recipient.c.alive,
+                    and_(t.recipient == member_key, t.state == "pending", sender.c.alive),
+                    and_(t.sender == member_key, t.state.in_(WAITING), recipient.c.erased_ms == 0),
+                )
             )
             .order_by(t.key.desc())
             .limit(limit)

@@ -106,6 +106,61 @@ async def test_ignoring_and_refusing_are_not_told_to_the_sender(way: str) -> Non
             assert error["code"] in ("refused", "unreachable")
 
 
+async def test_a_block_does_not_show_by_an_invitation() -> None:
+    """Ignored, refused, blocked, deleted: whoever reads of what they sent finds the same."""
+    async with running_node() as server:
+        fates = ("ignores", "refuses", "blocks", "unblocked", "deleted", "nothing")
+        await server.people("eve", *fates, connected=False)
+        async with careful(server, "eve") as (eve,):
+            sent = {to: (await eve.call("invitation.send", to=to))["invitation"] for to in fates}
+            listed = await eve.call("invitation.list")
+            exported = (await eve.call("export", section="invitations"))["items"]
+            for who, cmd in (("ignores", "ignore"), ("refuses", "refuse")):
+                async with careful(server, who) as (peer,):
+                    await peer.call(f"invitation.{cmd}", invitation=sent[who])
+            for who in ("blocks", "unblocked"):
+                async with careful(server, who) as (peer,):
+                    await peer.call("block.add", member="eve")
+                    assert (await peer.call("invitation.list"))["invitations"] == []
+                    if who == "unblocked":
+                        await peer.call("block.remove", member="eve")
+                        error = await refused(peer, "invitation.accept", invitation=sent[who])
+                        assert error["code"] == "unreachable"
+            await server.operate("member.delete", id="deleted")
+            await server.node.dispatcher.deletions.turn()
+            assert await eve.call("invitation.list") == listed
+            assert (await eve.call("export", section="invitations"))["items"] == exported
+            assert {item["state"] for item in exported} == {"open"}
+            assert eve.events == []
+            # While a block stands, as if there were nobody; before and after, as if not answered.
+            for to in ("blocks", "deleted"):
+                mine = {"invitation": sent[to]}
+                for cmd, params in (("invitation.send", {"to": to}), ("invitation.withdraw", mine)):
+                    assert (await refused(eve, cmd, **params))["code"] == "unreachable"
+            for to in ("ignores", "refuses", "unblocked", "nothing"):
+                error = await refused(eve, "invitation.send", to=to)
+                assert error["rule"] == "already_invited"
+                assert await eve.call("invitation.withdraw", invitation=sent[to]) == {}
+                error = await refused(eve, "invitation.withdraw", invitation=sent[to])
+                assert error["rule"] == "already_answered"
+
+
+async def test_whom_one_blocked_is_accepted_by_inviting_them() -> None:
+    """As whose invitation one ignored."""
+    async with running_node() as server:
+        await server.people("ada", "eve", connected=False)
+        async with careful(server, "ada", "eve") as (ada, eve):
+            first = await eve.call("invitation.send", to="ada")
+            await ada.call("block.add", member="eve")
+            await ada.call("block.remove", member="eve")
+            assert (await ada.call("invitation.send", to="eve"))["invitation"] == (
+                first["invitation"]
+            )
+            await eve.event("invitation.answered")
+            await eve.event("connection.added")
+            assert (await eve.call("invitation.list"))["invitations"] == []
+
+
 async def test_a_withdrawn_invitation_is_gone_and_not_sent_again_for_three_weeks() -> None:
     async with running_node() as server:
         clock = Clock.of(server)

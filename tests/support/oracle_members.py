@@ -183,7 +183,7 @@ class Members(World):
         if found is None or (found.sender if mine else found.to) != me:
             raise No("unreachable")
         self._pair(found.sender, found.to)
-        if not mine and found.state == "withdrawn":
+        if not mine and found.state in ("withdrawn", "blocked"):
             raise No("unreachable")
         if found.state in answered:
             raise No("refused")
@@ -220,11 +220,11 @@ class Members(World):
         self._answered(me, found, "refused")
         return {}
 
-    def _withdraw(self, found: Invitation) -> None:
+    def _withdraw(self, found: Invitation, state: str = "withdrawn") -> None:
         if found.state == "pending":
             data = {"invitation": found.id, "member": found.sender}
             self._emit(f"member:{found.to}", "invitation.withdrawn", data)
-        found.state = "withdrawn"
+        found.state = state
 
     def _invitation_withdraw(self, me: str, invitation: str) -> Map:
         found = self._open_invitation(me, invitation, "accepted", "withdrawn", mine=True)
@@ -252,9 +252,10 @@ class Members(World):
         unblocked = bond.unblocked.get(me)
         if unblocked is not None and self.ms - unblocked < self.rules.reblock_ms:
             raise No("refused")
-        for sender in (me, member):
-            if sender in bond.invited:
-                self._withdraw(bond.invited.pop(sender))
+        if me in bond.invited:
+            self._withdraw(bond.invited.pop(me))
+        if member in bond.invited:  # to who sent it, it waits for an answer as before
+            self._withdraw(bond.invited[member], "blocked")
         self._part(me, member, bond)
         self._end_approach(bond)
         bond.blockers.add(me)

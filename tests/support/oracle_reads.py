@@ -187,7 +187,7 @@ def _invitations(world: World, me: str) -> Map:
     found = [
         one.map() for one in world.invitations.values()
         if (one.to == me and one.state == "pending")
-        or (one.sender == me and one.state in ("pending", "ignored", "refused"))
+        or (one.sender == me and one.state not in ("accepted", "withdrawn"))
     ]  # fmt: skip
     return {"invitations": found, "at": _at(world, me)}
 

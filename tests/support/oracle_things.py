@@ -129,7 +129,7 @@ class Person:
 
 @dataclass
 class Invitation:
-    """`state` is pending, ignored, refused, accepted or withdrawn."""
+    """`state` is pending, ignored, refused, blocked, accepted or withdrawn."""
 
     id: str
     sender: str
