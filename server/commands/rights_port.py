@@ -28,7 +28,7 @@ class RightsQueries(Protocol):
         """Members that are being erased, in the order in which it was asked for."""
 
     def is_parted(self, member: int) -> bool:
-        """Whether a deleted member's parts and connections have all ended."""
+        """Whether a deleted member's parts, groups and connections have all ended."""
 
     def left_of(self, what: str, erasure: Erasure, after: Any, limit: int) -> Found:
         """What there is to do for an erasure: the keys of one of the kinds in

@@ -33,6 +33,7 @@ from server.store.tables import (
     erasure,
     expiry,
     fence,
+    group_member,
     hold,
     invitation,
     last_seen,
@@ -100,8 +101,9 @@ class SqlRights:
         return [build(Erasure, values) for values in self._connection.execute(query)]
 
     def is_parted(self, member: int) -> bool:
-        """Whether a deleted member's parts and connections have all ended."""
+        """Whether a deleted member's parts, groups and connections have all ended."""
         there = or_(
+            exists().where(group_member.c.member == member, group_member.c.role != ""),
             exists().where(
                 participant.c.member == member, participant.c.role != "",
                 conversation.c.key == participant.c.conversation, conversation.c.topic != 0,

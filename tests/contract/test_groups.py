@@ -10,9 +10,11 @@ import pytest
 
 from server.domain.policy import Policy
 from server.errors import Invalid, Refused
+from server.web.deletions import AGAIN_S, Deletions
 from tests.support.careful_peer import CarefulPeer, careful, refused
 from tests.support.clocks import Clock
 from tests.support.running import Running, running_node
+from tests.support.traces import erased
 
 WEEK_S = 7 * 86_400
 
@@ -368,3 +370,22 @@ async def test_who_is_mentioned_before_an_announcement_comes_to_them_gets_it_who
             history = await last.call("conversation.history", conversation=place)
             assert [m["body"] for m in history["messages"]] == ["Hello 1", "Hello 2"]
             await last.call("message.react", message=history["messages"][0]["message"], emoji="👍")
+
+
+async def test_an_erasure_waits_until_the_member_is_out_of_their_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing_yet(job: Deletions) -> bool:
+        return False
+
+    async with running_node() as server:
+        await guild(server, "ada", "grace", "linus", managers=("linus",))
+        with monkeypatch.context() as early:  # the job looks for parts just before it is asked
+            early.setattr(Deletions, "_step", nothing_yet)
+            await server.operate("member.erase", id="linus")
+            assert await server.node.dispatcher.deletions.turn() == AGAIN_S
+        await server.node.dispatcher.deletions.turn()
+        await erased(server)
+        async with careful(server, "grace") as (grace,):
+            (listed,) = (await grace.call("group.list"))["groups"]
+        assert listed["size"] == 2
