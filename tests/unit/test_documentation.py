@@ -357,6 +357,12 @@ def test_decisions_are_numbered_and_listed() -> None:
             assert heading in page.read_text(), page.name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_decision_is_called_by_its_number(page: Path) -> None:
+    for number, file in re.findall(r"\[decision (\d+)]\(\S*?(\d{4})-", page.read_text()):
+        assert int(number) == int(file), page.name
+
+
 def slug(heading: str) -> str:
     """The anchor that a heading has where pages are shown."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
