@@ -14,12 +14,13 @@ import msgspec
 from msgspec import Meta
 
 from server.commands import results
+from server.commands.access import named
 from server.commands.command import MAX_INT, PAGE, Command, MemberRef, Page, Params
 from server.commands.facts import Handle
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain.rights import Audit, kept_since_ms
-from server.domain.rows import Member
+from server.domain.rows import Group, Member, Row
 from server.errors import Invalid
 
 Map = dict[str, Any]
@@ -32,11 +33,12 @@ def _none(params: Any, work: Work) -> Map:
 
 class Act(msgspec.Struct, frozen=True):
     """How an act is noted: the parameters that hold ids of whom it is about, and what else of it
-    is said."""
+    is said. `gone`: a read that is answered for a deleted member too."""
 
     about: tuple[str, ...] = ()
     detail: Detail = _none
     outcome: str = "done"
+    gone: bool = False
 
 
 # What of a member's row is the house's own.
@@ -52,8 +54,36 @@ def _changed(params: Any, work: Work) -> Map:
         if before is None:
             return {"made": True}
         names = (name for name in row.__struct_fields__ if name not in _INNER)
-        fields += [name for name in names if getattr(row, name) != getattr(before, name)]
+        fields += [name for name in names if _differ(name, row, before)]
     return {"fields": sorted(fields)}
+
+
+def _group(params: Any, work: Work) -> Map:
+    """Which group was put, and that it was made or what of it changed."""
+    for row in work.put_rows.values():
+        if isinstance(row, Group):
+            before = work.world.of(Group).get(row.key)
+            if before is None:
+                return {"group": row.id, "made": True}
+            fields = [name for name in ("name", "owner") if _differ(name, row, before)]
+            return {"group": row.id, "fields": fields}
+    return {}
+
+
+def _differ(name: str, row: Row, before: Row) -> bool:
+    return bool(getattr(row, name) != getattr(before, name))
+
+
+def _joined(params: Any, work: Work) -> Map:
+    return {"group": params.group, "role": params.role}
+
+
+def _quit(params: Any, work: Work) -> Map:
+    return {"group": params.group, "removed": True}
+
+
+def _report(params: Any, work: Work) -> Map:
+    return {"report": params.report}
 
 
 def _scope(params: Any, work: Work) -> Map:
@@ -76,20 +106,22 @@ ACTS: dict[str, Act] = {
     "connection.delete": Act(("a", "b")),
     "session.revoke": Act(("member",), _scope),
     "settings.set": Act((), _changed),
-    "group.put": Act(("owner",)),
-    "group.add": Act(("member",)),
-    "group.remove": Act(("member",)),
+    # Of who else comes and goes by it there is an entry each: see `groups.step`.
+    "group.put": Act(("owner",), _group),
+    "group.add": Act(("member",), _joined),
+    "group.remove": Act(("member",), _quit),
     "credits.grant": Act(("member",)),
-    "report.close": Act(),
+    "report.close": Act((), _report),
     # Whom a member blocks is theirs alone.
     "block.add": Act(),
     "block.remove": Act(),
 }
 READS: dict[str, Act] = {
     "token.issue": Act(("member",), _ttl),
-    "member.export": Act(("id",), _section),
+    "member.export": Act(("id",), _section, gone=True),
     "export": Act((), _section),
     "report.list": Act(),
+    "credits.ledger": Act(("member",)),
 }
 SERVER = "server"
 
@@ -131,7 +163,7 @@ def read(caller: Member | None, p: Reading, work: Work) -> Map:
     for name in act.about:
         member = getattr(p.params, name)
         handle = work.find(Handle, member)
-        if handle is None or not handle.member:
+        if handle is None or not handle.member or not (act.gone or named(member, work)):
             raise Invalid(f"{name}: there is no such member.", field=name)
     note(p.cmd, p.params, work, act)
     return {}

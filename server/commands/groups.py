@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import results
+from server.commands import audit, results
 from server.commands.access import known, named
 from server.commands.command import Command, MemberRef, Nothing, Params
 from server.commands.facts import FenceHead, GroupNamed, GroupsOf, Handle, Memberships
@@ -46,22 +46,30 @@ def put(operator: None, p: PutGroup, work: Work) -> Map:
     owner = known(p.owner, "owner", work)
     work.want((GroupNamed, p.id))
     key = work.need(GroupNamed, p.id).group
-    if key:
-        group = work.need(Group, key)
-    else:
+    known_as = group = work.need(Group, key) if key else None
+    if group is None:
         topic = Topic(work.new_key(), f"group:{p.id}")
         work.put(topic)
         group = Group(work.new_key(), p.id, topic.key, p.name, 0)
     work.want((Topic, group.topic), (Topic, owner.topic))
     group = replace(group, name=p.name)
-    work.put(group)
     if group.owner != owner.key:
         before = work.need(Member, group.owner) if group.owner else None
         if before is not None and before.alive:
             group = _assign(group, before, groups.MEMBER, work)
-        group = _assign(group, owner, groups.OWNER, work)
-        work.put(replace(group, owner=owner.key))
+            _note(group, before, work)
+        group = replace(_assign(group, owner, groups.OWNER, work), owner=owner.key)
+    if group != known_as:
+        work.put(group)
     return {"id": p.id}
+
+
+def _note(group: Group, member: Member, work: Work) -> None:
+    """Note for the audit log that group.put has changed a member's part, if it has."""
+    part = work.put_rows.get((GroupMember, (group.key, member.key)))
+    if isinstance(part, GroupMember):
+        became: Map = {"removed": True} if part.role == groups.GONE else {"role": part.role}
+        audit.write("group.put", work, member.id, detail={"group": group.id, **became})
 
 
 def _found(group: str, work: Work) -> Group:
@@ -199,6 +207,8 @@ def step(operator: None, p: Step, work: Work) -> Map:
     for row in coming:
         if row.key != group.owner:
             group = _assign(group, row, p.role, work)
+    for row in (*going, *coming):
+        _note(group, row, work)
     return {}
 
 

@@ -120,6 +120,6 @@ OPERATORS = (
     Command(
         name="credits.ledger", params=OfMember, run=entries, kind="read", rate="none",
         operator=True, doc="A member's credits and the ledger that they are the sum of.",
-        result=results.Ledger,
+        result=results.Ledger, errors=("unknown_outcome",),
     ),
 )  # fmt: skip

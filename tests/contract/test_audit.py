@@ -93,6 +93,72 @@ async def test_acts_of_members_are_noted_where_they_matter() -> None:
         assert "grace" not in json.dumps(found)
 
 
+async def test_who_comes_into_a_group_and_goes_is_noted() -> None:
+    async with running_node() as server:
+        await server.people("ada", "bob", "eve", "kim", connected=False)
+        guild = {"id": "guild", "name": "Guild", "owner": "ada"}
+        lists = {"managers": ["bob"], "members": ["eve", "kim"]}
+        kim = {"group": "guild", "member": "kim"}
+        put = "group.put"
+        cases: list[tuple[str, dict[str, Any], list[Any]]] = [
+            (put, {**guild, **lists}, [
+                (put, "ada", {"made": True}), (put, "bob", {"role": "manager"}),
+                (put, "eve", {"role": "member"}), (put, "kim", {"role": "member"}),
+            ]),
+            (put, {**guild, **lists}, []),  # as it is
+            (put, guild, []),
+            (put, {**guild, "managers": ["eve"], "members": []}, [
+                (put, "bob", {"removed": True}), (put, "eve", {"role": "manager"}),
+                (put, "kim", {"removed": True}),
+            ]),
+            (put, {**guild, "name": "New", "owner": "eve"}, [
+                (put, "ada", {"role": "member"}), (put, "eve", {"fields": ["name", "owner"]}),
+            ]),
+            ("group.add", {**kim, "role": "manager"}, [("group.add", "kim", {"role": "manager"})]),
+            ("group.add", {**kim, "role": "manager"}, []),
+            ("group.remove", kim, [("group.remove", "kim", {"removed": True})]),
+            ("group.remove", kim, []),
+        ]  # fmt: skip
+        for cmd, params, acts in cases:
+            begun = len(await entries(server))
+            await server.operate(cmd, **params)
+            found = (await entries(server))[begun:]
+            assert said(found) == [("operator", e["cmd"], tuple(e["about"]), "done") for e in found]
+            noted = sorted((e["cmd"], *e["about"], e["detail"]) for e in found)
+            assert noted == [(*act[:2], {"group": "guild", **act[2]}) for act in acts], params
+
+
+async def test_reports_and_credits_are_noted() -> None:
+    async with running_node() as server, HttpPeer(server.base, key=server.admin_key) as operator:
+        await server.people("ada", "grace")
+        async with careful(server, "ada", "grace") as (ada, grace):
+            sent = await ada.call("message.send", to="grace", body="canary", client_id="1")
+            told = await grace.call(
+                "report.send", conversation=sent["conversation"], reason="spam", text="canary"
+            )
+        begun = len(await entries(server))
+        await operator.call("report.list")
+        for _ in range(2):
+            await operator.call("report.close", report=told["report"])
+        await operator.call(
+            "credits.grant", member="ada", amount=1, reason="canary", client_id="canary"
+        )
+        await operator.call("credits.ledger", member="ada")
+        found = (await entries(server))[begun:]
+        assert [(e["cmd"], e["about"], e["detail"]) for e in found] == [
+            ("report.list", [], {}), ("report.close", [], {"report": told["report"]}),
+            ("credits.grant", ["ada"], {}), ("credits.ledger", ["ada"], {}),
+        ]  # fmt: skip
+        assert "canary" not in json.dumps(found)
+        # What is answered of nobody who is deleted is not noted; what is, is.
+        await operator.call("member.delete", id="ada")
+        begun = len(await entries(server))
+        await refused(operator, "credits.ledger", member="ada")
+        await refused(operator, "token.issue", member="ada")
+        await operator.call("member.export", id="ada")
+        assert [e["cmd"] for e in (await entries(server))[begun:]] == ["member.export"]
+
+
 async def test_what_did_not_happen_is_not_noted() -> None:
     async with running_node() as server, HttpPeer(server.base, key=server.admin_key) as operator:
         await server.people("ada", "grace")

@@ -38,7 +38,7 @@ EXCEPT = {
     # What a client_id made, told again by what never changes; and who of those mentioned is there.
     "message.send": {"Message", "Handle", "Member"},
     # Who bears an id at the moment that is noted, or from which a hold holds; conversations stay.
-    "audit.read": {"Handle"},
+    "audit.read": {"Handle", "Member"},
     "hold.put": {"Handle", "Conversation"},
     # Deleted again: a tombstone stays as it is.
     "message.delete": {"Message", "Conversation", "Member"},
