@@ -193,6 +193,23 @@ def _credits(me: Member, before: str | None, limit: int, snapshot: Snapshot) -> 
     return Part(page["entries"], page.get("next"))
 
 
+def _reports(me: Member, before: str | None, limit: int, snapshot: Snapshot) -> Part:
+    """What one has reported and said about it; the copies that a report keeps are not one's own."""
+    key = None
+    if before is not None and (key := snapshot.ids.report_key(before)) is None:
+        raise _NoCursor
+    rows = snapshot.reports_of(me.key, key, limit + 1)
+    items: list[Map] = []
+    for row in rows[:limit]:
+        item: Map = {"report": snapshot.ids.report(row.key),
+                     "conversation": snapshot.ids.conversation(row.conversation),
+                     "reason": row.reason, "text": row.text, "at": row.at_ms}  # fmt: skip
+        items.append(
+            {**item, "message": snapshot.ids.message(row.message)} if row.message else item
+        )
+    return Part(items, items[-1]["report"] if len(rows) > limit else None)
+
+
 SECTIONS: dict[str, Section] = {
     "profile": _profile,
     "settings": _settings,
@@ -205,6 +222,7 @@ SECTIONS: dict[str, Section] = {
     "conversations": _conversations,
     "messages": _messages,
     "reactions": _reactions,
+    "reports": _reports,
 }
 FIRST = next(iter(SECTIONS))
 

@@ -89,6 +89,9 @@ class Snapshot(Facts, Protocol):
     def reports(self, before: Report | None, limit: int) -> list[Report]:
         """Open reports, the newest first, those that are older than `before`."""
 
+    def reports_of(self, member: int, before: int | None, limit: int) -> list[Report]:
+        """A member's own, open or closed, the newest first, with keys below `before`."""
+
     def participants(self, conversation: int) -> list[Participant]:
         """Everybody who is or was in a conversation, in order of joining."""
 

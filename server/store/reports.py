@@ -25,6 +25,16 @@ def open_reports(connection: Connection, before: Report | None, limit: int) -> l
     return [build(Report, values) for values in found]
 
 
+def reports_of(connection: Connection, member: int, before: int | None, limit: int) -> list[Report]:
+    """A member's own, open or closed, the newest first, with keys below `before`."""
+    report = tables.report.c
+    query = select(*columns(Report)).where(report.reporter == member)
+    if before is not None:
+        query = query.where(report.key < before)
+    found = connection.execute(query.order_by(report.key.desc()).limit(limit))
+    return [build(Report, values) for values in found]
+
+
 def _of_reporters(connection: Connection, idents: list[Any], world: World) -> None:
     report = tables.report.c
     lists: dict[int, list[Report]] = {ident: [] for ident in idents}

@@ -215,6 +215,10 @@ class SqlSnapshot(RulebookReads):
         """Open reports, the newest first."""
         return reports.open_reports(self._connection, before, limit)
 
+    def reports_of(self, member: int, before: int | None, limit: int) -> list[Report]:
+        """A member's own, the newest first."""
+        return reports.reports_of(self._connection, member, before, limit)
+
     def messages(
         self, key: int, after: int, before: int, limit: int, *, newest: bool
     ) -> list[Message]:

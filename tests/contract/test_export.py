@@ -64,6 +64,10 @@ async def live(server: Running) -> dict[str, str]:
         await grace.call("conversation.rename", conversation=several, title="canary title")
         private = await grace.call("message.send", to="linus", body="canary other", client_id="5")
         await linus.call("message.react", message=private["message"], emoji="🐤")
+        reported = {"conversation": several, "message": said["message"], "reason": "spam"}
+        await ada.call("report.send", **reported, text="my words")
+        await ada.call("report.send", conversation=one, reason="other")
+        await grace.call("report.send", conversation=one, reason="fraud", text="canary report")
         await ada.call("invitation.send", to="tim", note="my note")
         for peer, note in ((eve, "eve's note"), (bob, "canary withdrawn")):
             await peer.call("invitation.send", to="ada", note=note)
@@ -116,6 +120,16 @@ async def test_an_export_has_all_that_is_theirs_and_nothing_of_others_own() -> N
         reactions = [(r["conversation"], r["seq"], r["emoji"]) for r in found["reactions"]]
         assert set(reactions) == {(places["one"], 2, "🌹"), (places["several"], 1, "👏")}
         assert len(reactions) == 2
+        whole, meant = found["reports"]
+        assert (whole["conversation"], whole["reason"], whole["text"]) == (
+            places["one"], "other", ""
+        )  # fmt: skip
+        assert (meant["conversation"], meant["reason"], meant["text"]) == (
+            places["several"], "spam", "my words"
+        )  # fmt: skip
+        assert set(whole) == {"report", "conversation", "reason", "text", "at"}
+        assert set(meant) == {*whole, "message"}
+        assert meant["message"] in {m["message"] for m in found["messages"]}
 
 
 async def test_pages_of_any_size_say_the_same() -> None:
@@ -165,6 +179,7 @@ async def test_a_member_gets_the_same_by_themself(encoding: str) -> None:
                 ({"section": "blocks", "before": "x"}, "before"),
                 ({"section": "invitations", "before": "x"}, "before"),
                 ({"section": "conversations", "before": "x"}, "before"),
+                ({"section": "reports", "before": "x"}, "before"),
                 ({"section": "reactions", "before": "x.²"}, "before"),
             ):  # fmt: skip
                 error = await refused(ada, "export", **params)
