@@ -18,6 +18,7 @@ from server.commands.command import Command, Params
 from server.commands.facts import FenceHead, Handle, Named, Passed, Reactions
 from server.commands.holds import changes, is_held
 from server.commands.operator import OneMember, delete_member
+from server.commands.purse import OPERATOR
 from server.commands.work import Work
 from server.domain import relations, rights
 from server.domain.own_view import Draft, Own
@@ -234,6 +235,12 @@ def _creations(gone: Erasure, row: Member, keys: list[str], work: Work) -> None:
     work.drop(Creation, caller=[row.key], client_id=keys)
 
 
+def _grants(gone: Erasure, row: Member, keys: list[str], work: Work) -> None:
+    """The operator's ids for what they were given."""
+    work.want((Topic, OPERATOR))
+    work.drop(Creation, caller=[OPERATOR], client_id=keys)
+
+
 def _log(gone: Erasure, row: Member, keys: list[int], work: Work) -> None:
     work.drop(Entry, topic=[gone.topic], pos=[pos for pos in keys if pos <= gone.head])
 
@@ -284,6 +291,7 @@ STEPS: dict[str, Do] = {
     "notes": _notes,
     "parts": _parts,
     "creations": _creations,
+    "grants": _grants,
     "log": _log,
     "own": _own,
     "fences": _fences,

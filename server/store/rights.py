@@ -11,6 +11,7 @@ from sqlalchemy import (
     and_,
     exists,
     func,
+    literal_column,
     or_,
     select,
     true,
@@ -349,11 +350,19 @@ def _parts(gone: Erasure, after: Any) -> Select[Any]:
 
 
 def _creations(gone: Erasure, after: Any) -> Select[Any]:
+    return _client_ids(after, creation.c.caller == gone.member)
+
+
+def _grants(gone: Erasure, after: Any) -> Select[Any]:
+    # The operator is named literally, for the index of what the operator has made.
     c = creation.c
-    query = select(c.client_id).where(c.caller == gone.member)
-    if after is not None:
-        query = query.where(c.client_id > after)
-    return query.order_by(c.client_id)
+    return _client_ids(after, c.caller == literal_column("0"), c.ref == gone.member)
+
+
+def _client_ids(after: Any, *those: ColumnElement[bool]) -> Select[Any]:
+    c = creation.c
+    query = select(c.client_id).where(*those).order_by(c.client_id)
+    return query.where(c.client_id > after) if after is not None else query
 
 
 def _log(gone: Erasure, after: Any) -> Select[Any]:
@@ -382,6 +391,7 @@ _LEFT: dict[str, Callable[[Erasure, Any], Select[Any]]] = {
     "notes": _notes,
     "parts": _parts,
     "creations": _creations,
+    "grants": _grants,
     "log": _log,
     "fences": _fences,
 }

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 from server.domain import own_view, reports, rights, rows
@@ -161,6 +162,9 @@ reaction = _table(
 creation = _table(
     "creation", _key("caller"), Column("client_id", Words, primary_key=True), _text("command"),
     Column("digest", LargeBinary, nullable=False), _int("ref"),
+    # Of what the operator has made, a member's; a send has no part in it.
+    Index("creation_operator", "ref", "client_id", sqlite_where=text("caller = 0"),
+          postgresql_where=text("caller = 0")),
 )  # fmt: skip
 device_token = _table(
     "device_token", _key("member"), Column("device", Words, primary_key=True),

@@ -64,6 +64,9 @@ async def live(server: Running) -> dict[str, str]:
         await ada.call("block.add", member="mary")
         await ada.call("settings.set", sponsored=False)
         await server.operate("session.revoke", member="ada", device="canary-device")
+        for who, ident in (("ada", "canary-client-3"), ("grace", "for grace")):
+            given = {"member": who, "amount": 1, "reason": "thanks", "client_id": ident}
+            await server.operate("credits.grant", **given)
     return {"grace": sent["conversation"], "several": several}
 
 
@@ -83,6 +86,7 @@ async def test_nothing_that_was_theirs_can_be_found(policy: Policy) -> None:
         assert left == ([] if policy is TOMBSTONE else list(words))
         assert "an answer" in after
         assert "from eve" in after
+        assert "for grace" in after
         # What names them is the record of the act itself, and nothing else.
         naming = [line for line in after.splitlines() if "'ada'" in line or "member:ada'" in line]
         assert {line.partition(":")[0] for line in naming} == {"audit"}
