@@ -116,12 +116,13 @@ def join(
         span = Span(pos, watched.after_pos, watched.after_seq)
     if before is None:
         before = Participant(conversation.key, member, role, [])
+    spans = [*before.spans, span]
     return replace(
         before,
         role=role,
-        spans=[*before.spans, span],
+        spans=spans,
         ended_ms=0,
-        after_seq=[*before.spans, span][0].after_seq,
+        after_seq=min(one.after_seq for one in spans),
         until_seq=-1,
     )
 

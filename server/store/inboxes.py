@@ -62,7 +62,7 @@ def unread(
     gaps = [row.key for row, part in rows if len(part.spans) > 1]
     found = connection.execute(
         select(participant.c.conversation, func.count(message.c.key))
-        .join(message, and_(*is_unread(member_key)))
+        .join(message, and_(*_is_unread(member_key, participant.c.ended_ms > 0)))
         .where(participant.c.member == member_key, participant.c.conversation.in_(keys))
         .group_by(participant.c.conversation)
     )
@@ -122,14 +122,21 @@ def _unread_in_stays(
     return sum(1 for seq in found if view is not None and view.sees_seq(seq))
 
 
-def is_unread(member_key: int) -> tuple[Any, ...]:
-    """What makes a message unread, beside a participant row; a stay's end bounds it."""
+def may_be_unread(member_key: int) -> tuple[Any, ...]:
+    """What bounds the messages that may be unread, beside a participant row. To who has left, or
+    has come back as a viewer, one that was deleted later is as it was."""
+    dated = or_(participant.c.ended_ms > 0, participant.c.role == conversations.VIEWER)
+    return _is_unread(member_key, dated)
+
+
+def _is_unread(member_key: int, tombstones: ColumnElement[bool]) -> tuple[Any, ...]:
+    """The same, with tombstones where one says so; a stay's end bounds it."""
     gone = participant.c.ended_ms > 0
     return (
         message.c.conversation == participant.c.conversation,
         message.c.seq > participant.c.read,
         message.c.sender != member_key,
-        or_(message.c.deleted_at == 0, gone),
+        or_(message.c.deleted_at == 0, tombstones),
         or_(~gone, message.c.seq <= participant.c.until_seq),
         message.c.seq > participant.c.after_seq,
     )

@@ -186,7 +186,7 @@ class SqlSnapshot(RulebookReads):
         if which == "unread":
             anything = (
                 select(message.c.key)
-                .where(*inboxes.is_unread(member_key))
+                .where(*inboxes.may_be_unread(member_key))
                 .correlate_except(message)
                 .exists()
             )

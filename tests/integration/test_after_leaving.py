@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from server.domain.policy import DEFAULT
 from tests.support.peer_client import Peer, connected
-from tests.support.running import running_node
+from tests.support.running import Running, running_node
 
 FROM_JOINING = replace(DEFAULT, visible_to_newcomers="from_joining")
 Map = dict[str, Any]
@@ -25,6 +25,29 @@ async def send(sender: Peer, place: str, text: str) -> str:
 
 async def start(founder: Peer, *members: str) -> str:
     return str((await founder.call("conversation.start", members=list(members)))["conversation"])
+
+
+async def guild(server: Running, owner: str, *others: str) -> None:
+    """Members who are strangers to each other, all in the group "guild"."""
+    await server.people(owner, *others, connected=False)
+    await server.operate("group.put", id="guild", name="Guild", owner=owner, members=list(others))
+
+
+async def in_guild(founder: Peer, *members: str) -> str:
+    made = await founder.call("conversation.start", members=list(members), group="guild")
+    return str(made["conversation"])
+
+
+async def mention(sender: Peer, place: str, text: str, member: str) -> str:
+    sent = await sender.call(
+        "message.send", conversation=place, body=text, client_id=text, mentions=[member]
+    )
+    return str(sent["message"])
+
+
+async def unread(member: Peer) -> list[tuple[str, int]]:
+    listed = await member.call("conversation.list", filter="unread")
+    return [(one["id"], one["unread"]) for one in listed["conversations"]]
 
 
 async def test_what_was_deleted_before_one_left_is_not_unread() -> None:
@@ -104,3 +127,30 @@ async def test_connected_by_the_operator_an_invitation_is_accepted() -> None:
                 assert (await peer.event("invitation.answered"))["data"] == answered
                 await peer.event("connection.added")
                 assert (await peer.call("invitation.list"))["invitations"] == []
+
+
+async def test_what_a_viewer_missed_is_unread_once_they_take_part() -> None:
+    async with running_node() as server:
+        await guild(server, "ada", "bob", "cyd")
+        async with connected(server, "ada", "cyd") as (ada, cyd):
+            place = await in_guild(ada, "bob")
+            await send(ada, place, "1")
+            seen = await mention(ada, place, "2", "cyd")
+            assert await unread(cyd) == [(place, 1)]
+            await ada.call("conversation.add", conversation=place, member="cyd")
+            await ada.call("message.delete", message=seen)
+            assert await unread(cyd) == [(place, 1)]
+
+
+async def test_what_was_deleted_while_a_viewer_was_away_is_unread() -> None:
+    async with running_node() as server:
+        await guild(server, "ada", "bob", "cyd")
+        async with connected(server, "ada", "cyd") as (ada, cyd):
+            place = await in_guild(ada, "bob", "cyd")
+            first = await send(ada, place, "1")
+            await ada.call("conversation.remove", conversation=place, member="cyd")
+            await ada.call("message.delete", message=first)
+            again = await mention(ada, place, "2", "cyd")
+            await ada.call("message.delete", message=again)
+            assert (await cyd.call("conversation.get", conversation=place))["unread"] == 1
+            assert await unread(cyd) == [(place, 1)]

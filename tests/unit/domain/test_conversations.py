@@ -114,6 +114,7 @@ def test_a_viewer_made_a_participant_keeps_what_they_could_see(policy: Policy, b
     assert {pos for pos in range(1, 12) if view.sees_pos(pos)} == set(range(begins + 1, 12))
     assert view.sees_seq(4)
     assert view.sees_seq(3) is (policy is FULL)
+    assert part.after_seq == (0 if policy is FULL else 3)
     was = [conversations.role_at(part, pos) for pos in (4, 5, 8, 9)]
     assert was == ["", "viewer", "viewer", "participant"]
 
