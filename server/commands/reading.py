@@ -133,7 +133,7 @@ def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
     listed = everybody if count <= large else []
     snapshot.want(
         *((Member, part.member) for part in listed),
-        *((GroupMember, (row.group, part.member)) for part in listed if row.group),
+        *((GroupMember, (row.group, part.member)) for part in listed if _leads_show(where)),
     )
     return {
         "participant_count": count,
@@ -143,12 +143,17 @@ def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
     }
 
 
+def _leads_show(where: Place) -> bool:
+    """Whether its group's owner and managers are named: who they were at an earlier moment is
+    not kept, and who they are now is not for somebody who is out of it."""
+    return where.row.group > 0 and where.view.pos < 0
+
+
 def _participant(me: Member, part: Participant, role: str, where: Place, snapshot: Snapshot) -> Map:
     member = snapshot.find(Member, part.member)
     assert member is not None
-    group = where.row.group
-    if group and role == conversations.PARTICIPANT and manages(member, group, snapshot):
-        role = "manager"
+    if role == conversations.PARTICIPANT and _leads_show(where):
+        role = "manager" if manages(member, where.row.group, snapshot) else role
     entry: Map = {**views.shown(member), "role": role}
     if _shown(me, member, part, where, snapshot):
         entry["shown"] = part.shown

@@ -242,7 +242,7 @@ async def test_to_who_left_a_viewer_stays_one() -> None:
             got = await grace.call("conversation.get", conversation=place)
             assert got["participant_count"] == 2
             assert {one["member"]: one["role"] for one in got["participants"]} == {
-                "ada": "manager", "grace": "participant", "mary": "viewer",
+                "ada": "participant", "grace": "participant", "mary": "viewer",
             }  # fmt: skip
 
 

@@ -154,3 +154,23 @@ async def test_what_was_deleted_while_a_viewer_was_away_is_unread() -> None:
             await ada.call("message.delete", message=again)
             assert (await cyd.call("conversation.get", conversation=place))["unread"] == 1
             assert await unread(cyd) == [(place, 1)]
+
+
+async def test_who_leads_the_group_is_for_who_is_there() -> None:
+    async with running_node() as server:
+        await guild(server, "ada", "bob", "cyd")
+        async with connected(server, "ada", "bob", "cyd") as (ada, bob, cyd):
+            place = await in_guild(ada, "bob", "cyd")
+
+            async def roles(member: Peer) -> dict[str, str]:
+                got = await member.call("conversation.get", conversation=place)
+                return {one["member"]: one["role"] for one in got["participants"]}
+
+            before = {"ada": "manager", "bob": "participant", "cyd": "participant"}
+            assert await roles(cyd) == before
+            await server.operate("group.remove", group="guild", member="cyd")
+            as_of_leaving = await roles(cyd)
+            await server.operate("group.add", group="guild", member="bob", role="manager")
+            await server.operate("group.put", id="guild", name="Guild", owner="bob")
+            assert (await roles(ada))["bob"] == "manager"
+            assert await roles(cyd) == as_of_leaving == dict.fromkeys(before, "participant")

@@ -120,7 +120,8 @@ def _state(world: World, me: str, talk: Talk) -> str:
 
 def _participant(world: World, me: str, talk: Talk, other: str) -> Map:
     person = world.people[other]
-    leads = talk.group and world.groups[talk.group].leads(other)
+    here = me in talk.present  # who is out is not told who leads the group
+    leads = talk.group and here and world.groups[talk.group].leads(other)
     entry: Map = {
         "member": other, "name": person.name, "role": "manager" if leads else "participant",
     }  # fmt: skip
