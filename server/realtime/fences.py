@@ -78,6 +78,9 @@ class Fencing(Protocol):
     def lives(self, node: str) -> bool:
         """Whether another node is there, as far as is known."""
 
+    def living(self) -> frozenset[str]:
+        """The nodes that are there, as far as is known."""
+
     def poke(self) -> None:
         """Somebody wrote a fence: read it now."""
 
@@ -96,6 +99,10 @@ class NoFences:
     def lives(self, node: str) -> bool:
         """There is nobody else."""
         return False
+
+    def living(self) -> frozenset[str]:
+        """There is nobody else."""
+        return frozenset()
 
     def poke(self) -> None:
         """There is nobody else."""
@@ -160,6 +167,10 @@ class Fences:
         """Whether another node's lease has not run out, as far as is known."""
         seen = self._seen.get(node)
         return seen is not None and self._clock() - seen.since < LEASE_S
+
+    def living(self) -> frozenset[str]:
+        """The nodes whose leases have not run out, as far as is known."""
+        return frozenset(node for node in self._seen if self.lives(node))
 
     @property
     def sessions_elsewhere(self) -> int:

@@ -55,6 +55,26 @@ def validate(command: Command, params: dict[str, Any]) -> Params:
         raise Invalid(f"{field or 'params'}: {words}.", **details) from None
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """What a node knew at one moment: members who were here, active or last active then, and
+    which other nodes lived."""
+
+    now_ms: int
+    here: dict[str, tuple[bool, int]]
+    nodes: frozenset[str]
+
+    def tell(
+        self, members: dict[str, dict[str, Any]], member: str, nodes: list[str], last_ms: int
+    ) -> None:
+        """Join it with what the store says: the nodes with sessions of theirs, and since when
+        there are none."""
+        here, here_ms = self.here.get(member, (False, 0))
+        active = here or not self.nodes.isdisjoint(nodes)
+        last_ms = max(last_ms, here_ms, self.now_ms if active else 0)
+        if last_ms:
+            members[member] = {"active": active, "last_active": last_ms}
+
+
 class Dispatcher:
     """Carries out commands for whoever has been identified."""
 
@@ -144,12 +164,12 @@ class Dispatcher:
                 noted = audit.Reading(cmd=command.name, params=params)
                 await carried_out(self.store, caller, "audit.read", noted)
             # Before the snapshot that decides who may know of it: never newer than the right.
-            present = self._present(params) if isinstance(params, Presence) else {}
+            known = self._known(params) if isinstance(params, Presence) else None
             answer = await self.store.read(lambda snapshot: table.answer(call, snapshot))
-            if isinstance(params, Presence):
+            if known is not None:
                 visible, elsewhere = answer.pop("ask"), answer.pop("elsewhere")
                 for member in visible:
-                    self._attend(answer["members"], member, present.get(member), elsewhere)
+                    known.tell(answer["members"], member, *elsewhere.get(member, ([], 0)))
             elif isinstance(params, Issue):
                 answer["token"] = token
             finish(Outcome(result=answer))
@@ -160,34 +180,16 @@ class Dispatcher:
             log.exception("a read failed", extra={"cmd": command.name, "ref": ref})
             finish(Outcome(error=Internal(ref=ref)))
 
-    def _attend(
-        self,
-        members: dict[str, dict[str, Any]],
-        member: str,
-        here: dict[str, Any] | None,
-        elsewhere: dict[str, tuple[list[str], int]],
-    ) -> None:
-        """Join what is known of a member's presence here and on other nodes."""
-        nodes, last_ms = elsewhere.get(member, ([], 0))
-        active = any(self.hub.fences.lives(node) for node in nodes if node != self.node)
-        if here is not None:
-            active = active or here["active"]
-            last_ms = max(last_ms, here["last_active"])
-        if active:
-            last_ms = max(last_ms, self.hub.now_ms())
-        if active or last_ms:
-            members[member] = {"active": active, "last_active": last_ms}
-
-    def _present(self, params: Presence) -> dict[str, dict[str, Any]]:
-        """What this node knows of these members' presence."""
-        present = {}
+    def _known(self, params: Presence) -> _Known:
+        """What this node knows at this moment of these members' presence."""
+        now = self.hub.now_ms()
+        here = {}
         for member in params.members:
             audience = self.hub.audiences.get(member)
             if audience is not None and audience.last_active_ms:
                 active = audience.active
-                last = self.hub.now_ms() if active else audience.last_active_ms
-                present[member] = {"active": active, "last_active": last}
-        return present
+                here[member] = (active, now if active else audience.last_active_ms)
+        return _Known(now, here, self.hub.fences.living() - {self.node})
 
     async def call(self, caller: Caller, name: str, params: dict[str, Any]) -> dict[str, Any]:
         """One command from beginning to end, as HTTP gives it. Raises a `CommandError`."""

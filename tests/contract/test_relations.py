@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.careful_peer import WAYS, careful, refused, speaking
@@ -326,6 +328,31 @@ async def test_presence_is_for_connections_while_both_show_theirs(way: str) -> N
             members = (await ada.call("presence.get", members=["grace"]))["members"]
             assert members["grace"]["active"] is False
             assert type(members["grace"]["last_active"]) is int
+
+
+async def test_presence_is_no_newer_than_the_right_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_node() as server:
+        clock = Clock.of(server)
+        await server.people("ada", "grace")
+        async with careful(server, "ada", "grace") as (ada, grace):
+            asked_ms = clock.now_ms()
+            # The answer has been decided, and waits while she turns it off.
+            for node in server.nodes:
+                read = node.store.read
+
+                async def late(ask: Any, read: Any = read) -> Any:
+                    answer = await read(ask)
+                    if "ask" in answer:
+                        clock.move(1)
+                        await grace.call("settings.set", active_status=False)
+                        clock.move(1)
+                    return answer
+
+                monkeypatch.setattr(node.store, "read", late)
+            members = (await ada.call("presence.get", members=["grace"]))["members"]
+            assert members == {"grace": {"active": True, "last_active": asked_ms}}
+            members = (await ada.call("presence.get", members=["grace"]))["members"]
+            assert members == {"grace": {"active": False}}
 
 
 @pytest.mark.parametrize("way", WAYS)
