@@ -11,7 +11,7 @@ from server.commands.outcome import Caller
 from server.commands.work import Facts
 from server.domain.ids import MemberId
 from server.domain.rows import Member, Refusal
-from server.errors import Invalid, TokenExpired, TokenRevoked, Unauthenticated, Unreachable
+from server.errors import Invalid, TokenExpired, TokenRevoked, Unauthenticated
 
 
 def named(member: str, facts: Facts) -> Member | None:
@@ -21,14 +21,6 @@ def named(member: str, facts: Facts) -> Member | None:
         return None
     row = facts.find(Member, handle.member)
     return row if row is not None and row.alive else None
-
-
-def reachable(member: str, facts: Facts) -> Member:
-    """The living member of this id. Raises `Unreachable` if there is none."""
-    row = named(member, facts)
-    if row is None:
-        raise Unreachable
-    return row
 
 
 def known(member: str, field: str, facts: Facts) -> Member:

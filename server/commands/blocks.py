@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, results
+from server.commands import results
 from server.commands.command import Command, Page, other_than
-from server.commands.connections import PAIR, Peer, by_name, pair_of, part
+from server.commands.connections import PAIR, Peer, by_name, found, pair_of, part
 from server.commands.snapshot import Snapshot
 from server.commands.work import Work
 from server.domain import contact, relations
@@ -20,11 +20,10 @@ Map = dict[str, Any]
 
 def _blocked_by_me(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
     """Raises `Unreachable` for who does not exist, or blocks the caller."""
-    other = access.reachable(member, work)
-    pair = pair_of(me, other, work)
+    other, pair = found(me, member, work)
     if relations.of(pair, other.key, "blocks"):
         raise Unreachable
-    return other, pair
+    return other, pair_of(me, other, work)
 
 
 def block(me: Member, p: Peer, work: Work) -> Map:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, creations, reach, results, views
+from server.commands import creations, reach, results, views
 from server.commands.command import (
     PAGE,
     ClientId,
@@ -54,10 +54,19 @@ def pair_of(me: Member, other: Member, work: Work) -> Pair:
     return found if found is not None else relations.new(me.key, other.key)
 
 
+def found(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
+    """Another member and what is between the two, which one's own topic guards as well. Raises
+    `Unreachable` for nobody, after the same reads."""
+    work.want((Handle, member), (Topic, me.topic))
+    other, pair = reach.between(me, member, work)
+    if other is None:
+        raise Unreachable
+    return other, pair or relations.new(me.key, other.key)
+
+
 def _meet(me: Member, member: str, work: Work) -> tuple[Member, Pair]:
     """Another member between whom and the caller things may pass. Raises `Unreachable`."""
-    other = access.reachable(member, work)
-    pair = pair_of(me, other, work)
+    other, pair = found(me, member, work)
     if not contact.visible(other, pair):
         raise Unreachable
     return other, pair
@@ -131,20 +140,14 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
     if made is not None:
         return {"invitation": work.ids.invitation(made), "duplicate": True}
     other, pair = _meet(me, p.to, work)
-    if relations.connected(pair):
-        raise Refused("already_connected", "You are connected.")
     theirs = relations.of(pair, other.key, "invitation")
+    if not theirs:
+        _invitable(me, other, pair, work)
+    pair = pair_of(me, other, work)
     if theirs:
         _answer(me, work.need(Invitation, theirs), "accepted", work)
         creations.remember(me.key, p.client_id, "invitation.send", p, theirs, work)
         return {"invitation": work.ids.invitation(theirs), "duplicate": False}
-    if relations.of(pair, me.key, "invitation"):
-        raise Refused("already_invited", "Your invitation is waiting for an answer.")
-    withdrew = relations.of(pair, me.key, "withdrew_ms")
-    if withdrew and work.now_ms - withdrew < policy.reinvite_after_ms:
-        raise Refused("reinvite_after", "You withdrew an invitation to them within three weeks.")
-    if relations.of(pair, other.key, "refuses"):
-        raise Unreachable
     _within_quotas(me, p.note, work)
     row = Invitation(work.new_key(), me.key, other.key, p.note, work.now_ms)
     work.put(row)
@@ -154,6 +157,19 @@ def invite(me: Member, p: Invite, work: Work) -> Map:
         other.topic, "invitation.received", views.invitation(row, work), refs={"key": row.key}
     )
     return {"invitation": work.ids.invitation(row.key), "duplicate": False}
+
+
+def _invitable(me: Member, other: Member, pair: Pair, work: Work) -> None:
+    """Raises `Refused` or `Unreachable` for whom the caller cannot invite now."""
+    if relations.connected(pair):
+        raise Refused("already_connected", "You are connected.")
+    if relations.of(pair, me.key, "invitation"):
+        raise Refused("already_invited", "Your invitation is waiting for an answer.")
+    withdrew = relations.of(pair, me.key, "withdrew_ms")
+    if withdrew and work.now_ms - withdrew < work.policy.reinvite_after_ms:
+        raise Refused("reinvite_after", "You withdrew an invitation to them within three weeks.")
+    if relations.of(pair, other.key, "refuses"):
+        raise Unreachable
 
 
 def _within_quotas(me: Member, note: str, work: Work) -> None:
@@ -295,8 +311,8 @@ def list_connections(me: Member, p: Page, snapshot: Snapshot) -> Map:
 def remove_connection(me: Member, p: Peer, work: Work) -> Map:
     """End a connection; both histories stay."""
     other_than(me, p.member, "member")
-    other, pair = _meet(me, p.member, work)
-    part(me, other, pair, work)
+    other, _ = _meet(me, p.member, work)
+    part(me, other, pair_of(me, other, work), work)
     return {}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import access, results
+from server.commands import access, reach, results
 from server.commands.command import Command, Params
 from server.commands.facts import FenceHead, GroupNamed, GroupsOf, Handle
 from server.commands.places import manages
@@ -55,17 +55,21 @@ def _managed(me: Member, group_id: str, work: Work) -> int:
 
 
 def fellows(me: Member, group: int, members: list[str], work: Work) -> list[Member]:
-    """These members, each of the group, and none between whom and the caller is a block."""
-    work.want(*((Handle, member) for member in members))
-    others = [access.reachable(member, work) for member in members]
+    """These members, each of the group, and none between whom and the caller is a block. Raises
+    `Unreachable`."""
+    work.want((Topic, me.topic), *((Handle, member) for member in members))
+    keys = [reach.key_of(member, work) for member in members]
     work.want(
-        *((Topic, other.topic) for other in others),
-        *((GroupMember, (group, other.key)) for other in others),
-        *((Pair, relations.ident(me.key, other.key)) for other in others),
+        *((GroupMember, (group, key)) for key in keys),
+        *((Pair, relations.ident(me.key, key)) for key in keys),
     )
-    for other in others:
-        if not belongs(me, other, group, work):
+    others = []
+    for member in members:
+        other = access.named(member, work)
+        if other is None or not belongs(me, other, group, work):
             raise Unreachable
+        others.append(other)
+    work.want(*((Topic, other.topic) for other in others))
     return others
 
 

@@ -78,7 +78,8 @@ def presence(me: Member, p: Presence, snapshot: Snapshot) -> Map:
     snapshot.want(*((Handle, member) for member in p.members))
     rows = {member: access.named(member, snapshot) for member in p.members}
     others = [row for row in rows.values() if row is not None]
-    snapshot.want(*((Pair, relations.ident(me.key, row.key)) for row in others))
+    keys = [reach.key_of(member, snapshot) for member in rows]
+    snapshot.want(*((Pair, relations.ident(me.key, key)) for key in keys))
     visible: list[str] = []
     for row in others:
         if row.key == me.key:
@@ -88,8 +89,8 @@ def presence(me: Member, p: Presence, snapshot: Snapshot) -> Map:
         open_now = relations.connected(pair) and contact.visible(row, pair)
         if me.active_status and row.active_status and open_now:
             visible.append(row.id)
-    keys = {row.key: row.id for row in others if row.id in visible}
-    elsewhere = {keys[key]: found for key, found in snapshot.attendance(list(keys)).items()}
+    shown = {row.key: row.id for row in others if row.id in visible}
+    elsewhere = {shown[key]: found for key, found in snapshot.attendance(list(shown)).items()}
     return {
         "members": {member: {"active": False} for member in p.members},
         "ask": visible,

@@ -37,12 +37,16 @@ def nobody(to: str) -> int:
     return -1 - int.from_bytes(digest)
 
 
+def key_of(to: str, facts: Facts) -> int:
+    """The key of who bears an id, or nobody's."""
+    handle = facts.find(Handle, to)
+    return handle.member if handle is not None and handle.member else nobody(to)
+
+
 def between(me: Member, to: str, facts: Facts) -> tuple[Member | None, Pair | None]:
     """The member of an id, if there is one, and what is between the two."""
     other = access.named(to, facts)
-    handle = facts.find(Handle, to)
-    key = handle.member if handle is not None and handle.member else nobody(to)
-    return other, facts.find(Pair, relations.ident(me.key, key))
+    return other, facts.find(Pair, relations.ident(me.key, key_of(to, facts)))
 
 
 def meet(me: Member, to: str, other: Member | None, pair: Pair | None, facts: Facts) -> Member:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import access, creations, group_talk, results
+from server.commands import access, creations, group_talk, reach, results
 from server.commands.command import (
     ClientId,
     Command,
@@ -36,16 +36,16 @@ CONVERSATION = ("member:caller", "conversation", "member:each concerned")
 
 def _connected(me: Member, members: list[str], work: Work) -> list[Member]:
     """These members, each reachable by the caller as a direct message. Raises `Unreachable`."""
-    work.want(*((Handle, member) for member in members))
-    others = [access.reachable(member, work) for member in members]
-    work.want(
-        *((Pair, relations.ident(me.key, other.key)) for other in others),
-        *((Topic, other.topic) for other in others),
-    )
-    for other in others:
-        pair = work.find(Pair, relations.ident(me.key, other.key))
-        if not (contact.visible(other, pair) and relations.connected(pair)):
+    work.want((Topic, me.topic), *((Handle, member) for member in members))
+    keys = [reach.key_of(member, work) for member in members]
+    work.want(*((Pair, relations.ident(me.key, key)) for key in keys))
+    others = []
+    for member in members:
+        other, pair = reach.between(me, member, work)
+        if other is None or not (contact.visible(other, pair) and relations.connected(pair)):
             raise Unreachable
+        others.append(other)
+    work.want(*((Topic, other.topic) for other in others))
     return others
 
 
@@ -173,9 +173,9 @@ def remove(me: Member, p: Remove, work: Work) -> Map:
     """Take a participant out; they keep what they could see until then."""
     other_than(me, p.member, "member")
     where = _changeable(me, p.conversation, work)
-    other = access.reachable(p.member, work)
-    part = work.find(Participant, (where.row.key, other.key))
-    if part is None or not part.role:
+    other = access.named(p.member, work)
+    part = work.find(Participant, (where.row.key, reach.key_of(p.member, work)))
+    if other is None or part is None or not part.role:
         raise Unreachable
     end_part(where, other, "removed", work)
     return {}
