@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from server.domain.policy import Policy
 from tests.support.careful_peer import WAYS, careful, refused, speaking
 from tests.support.running import running_node
 from tests.support.shapes import CONVERSATION, fits, misfit_of_message
@@ -252,3 +253,21 @@ async def test_receipts_and_typing_in_a_conversation_of_several() -> None:
                 await one.call("ping")
                 signals = [e for e in one.all_events if "pos" not in e]
                 assert len(signals) == (2 if one in (ada, mary) else 0)
+
+
+async def test_in_a_large_conversation_an_edit_counts_its_reactions() -> None:
+    async with running_node(policy=Policy(signals_up_to=2)) as server:
+        await server.people("ada", "grace", "linus")
+        async with careful(server, "ada", "grace", "linus") as (ada, grace, linus):
+            made = await ada.call("conversation.start", members=["grace", "linus"])
+            place = made["conversation"]
+            sent = await ada.call("message.send", conversation=place, body="one", client_id="1")
+            for one in (grace, linus):
+                await one.call("message.react", message=sent["message"], emoji="👍")
+            edited = await ada.call("message.edit", message=sent["message"], body="two")
+            assert edited["reactions"] == [{"emoji": "👍", "count": 2}]
+            assert misfit_of_message(edited) is None
+            for one in (ada, grace, linus):
+                told = (await one.event("message.edited"))["data"]
+                history = await one.call("conversation.history", conversation=place)
+                assert history["messages"] == [told] == [edited]

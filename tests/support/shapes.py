@@ -1,8 +1,8 @@
 """What the contract says frames and maps look like, written down a second time.
 
 Nothing here comes from the server. A shape is a type; a list of one shape; a set of the values
-allowed; or a map of names to shapes, where a name that ends with `?` may be missing. Maps may
-carry more than is named.
+allowed; a tuple of shapes, any of which will do; or a map of names to shapes, where a name that
+ends with `?` may be missing. Maps may carry more than is named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ SETTINGS: Final = dict.fromkeys(
 PROFILE: Final = {"member": str, "name": str, "headline": str, "avatar": str}
 INVITATION: Final = {"invitation": str, "from": str, "to": str, "note": str, "sent_at": int}
 KINDS: Final = {"direct", "open_profile", "group", "inmail"}
-REACTIONS: Final = [{"emoji": str, "members": [str]}]
+REACTIONS: Final = ([{"emoji": str, "members": [str]}], [{"emoji": str, "count": int}])
+"""In a large conversation they are counted."""
 MESSAGE: Final = {
     "conversation": str, "message": str, "seq": int, "sender": str, "kind": KINDS,
     "body": str, "client_id": str, "sent_at": int, "rev": int, "edited_at?": int,
@@ -99,6 +100,9 @@ def misfit(value: Any, shape: Shape, where: str = "") -> str | None:
             return f"{where}: {value!r} is no list"
         found = (misfit(one, shape[0], f"{where}[{n}]") for n, one in enumerate(value))
         return next((why for why in found if why), None)
+    if isinstance(shape, tuple):
+        reasons = [misfit(value, one, where) for one in shape]
+        return None if None in reasons else "; or ".join(why for why in reasons if why)
     if type(value) is not dict:
         return f"{where}: {value!r} is no map"
     for name, inner in shape.items():
