@@ -186,13 +186,13 @@ class Chat:
     def _found(self, room: Conversation, last: Message) -> None:
         """A conversation is new here, with messages in it: their events, if any are still to come,
         are no news any more."""
-        if last.sender != self.inbox.me:
-            if room.unread and not room.own.muted:
-                self.screen.elsewhere(room, last)
-        elif self.draft_to and self.draft_to in room.people:
+        mine = last.sender == self.inbox.me
+        if mine and self.draft_to and self.draft_to in room.people:
             self.open, self.draft_to = room.id, ""
             room.messages, room.older = {last.seq: last}, last.seq > 1
             self.show(room, last)
+        elif mine or (room.unread and not room.own.muted):
+            self.screen.elsewhere(room, last)
 
     def _show(self, event: Event, room: Conversation | None, message: Message | None) -> None:
         data, screen = event.data, self.screen
