@@ -202,8 +202,10 @@ class Bench:
     def _observe(self, node: Observed, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> None:
         self._news.set()
         self.counts["batches"] += 1
-        embedded = self.nodes.embedded
-        alone = embedded is not None and embedded.alone(calls)
+        alone = False
+        if embedded := self.nodes.embedded:
+            embedded.delivered(calls)
+            alone = embedded.alone(calls)
         for call, outcome in zip(calls, outcomes, strict=True):
             if self.failure is not None:
                 return
@@ -326,8 +328,9 @@ class Bench:
         self._reading += 1
         try:
             answer = await ask(question)
-            if self.nodes.shared is not None:
-                await self.nodes.shared.settled()
+            faults = self.nodes.shared or self.nodes.embedded
+            assert faults is not None
+            await faults.settled()
             return answer
         finally:
             self._reading -= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class EmbeddedFaults:
         self._counts = counts
         self._spoilt = False
         self._calls: Sequence[Call] = []
+        self._undelivered: set[int] = set()  # of what is being committed, until it is delivered
         self._one_by_one: deque[Sequence[Call]] = deque(maxlen=8)
         self._transaction, self._run = commits._transaction, commits._one_transaction
         commits._transaction = self._spoiling
@@ -29,6 +31,16 @@ class EmbeddedFaults:
     def spoil_a_write(self) -> None:
         """The next batch of several fails at its end, and is taken back."""
         self._spoilt = True
+
+    async def settled(self) -> None:
+        """Until whatever has been committed has been delivered."""
+        before = set(self._undelivered)
+        while not before.isdisjoint(self._undelivered):
+            await asyncio.sleep(0.0002)
+
+    def delivered(self, calls: Sequence[Call]) -> None:
+        """These have been."""
+        self._undelivered.difference_update(map(id, calls))
 
     def alone(self, calls: Sequence[Call]) -> bool:
         """Whether each of these was committed by itself."""
@@ -47,3 +59,5 @@ class EmbeddedFaults:
                 self._one_by_one.append(self._calls)
                 self._counts["spoilt batches"] += 1
                 raise OperationalError("spoilt", {}, Exception("by the test"))
+            # A reader may see it before the loop does: the writing thread can be kept waiting.
+            self._undelivered.update(map(id, self._calls))
