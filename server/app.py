@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import mimetypes
 import secrets
@@ -315,6 +316,9 @@ async def run_server(settings: Settings, assets: Path, say: Callable[[str], None
             await demo.populate(node.store, clock)
         node.start()
         await _tell_of_redis(node, say)
+        # What is there by now stays. A full collection stops all threads: it need not look at this.
+        gc.collect()
+        gc.freeze()
 
         def started(host: str, port: int) -> None:
             node.gateway.origins.update(own_origins(host, port))

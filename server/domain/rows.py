@@ -19,8 +19,9 @@ def _identity_of(kind: type[Row]) -> Callable[[Any], Any]:
     return attrgetter(*kind.identity)
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One stored row. `identity` names the fields that identify it among its kind."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One stored row. `identity` names the fields that identify it among its kind. None refers to
+    anything that refers back, so that the collector need not look at the many that are cached."""
 
     identity: ClassVar[tuple[str, ...]] = ("key",)
 
