@@ -40,6 +40,10 @@ READERS = 2
 READS_WAITING = 1_024
 PATIENCE_S = 0.05  # for readers, while nobody writes
 COMPACTED_UP_TO = 256 << 20  # bytes; sends wait meanwhile, some seconds at most
+BY_HAND = (
+    "bytes of erased texts can be left between its rows until VACUUM is run while the server is"
+    " stopped"
+)
 
 
 def now_us() -> int:
@@ -113,18 +117,18 @@ class SqliteFile:
 
     def compact(self) -> bool:
         """Write the file anew: pages keep bytes of rows that were moved from them, whatever
-        secure_delete is. False where somebody was in the way, or the file is too large."""
+        secure_delete is. False where somebody was in the way; where it cannot be, the log says
+        what to do."""
         if self._path.stat().st_size > COMPACTED_UP_TO:
-            log.warning(
-                "the database is too large to be written anew while serving: parts of erased texts"
-                " can be left in it until VACUUM is run while the server is stopped"
-            )
+            log.warning("the database is too large to be written anew while serving: %s", BY_HAND)
             return True
         connection = sqlite3.connect(self._path, timeout=1.0)
         try:
             connection.execute("VACUUM")
-        except sqlite3.OperationalError:  # somebody writes
-            return False
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:  # somebody writes
+                return False
+            log.warning("the database could not be written anew: %s", BY_HAND, exc_info=error)
         finally:
             connection.close()
         return True

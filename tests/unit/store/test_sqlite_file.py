@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,6 +58,41 @@ def test_a_file_written_anew_has_nothing_of_what_was_removed(tmp_path: Path) -> 
             kept = connection.exec_driver_sql(f"SELECT count(*) FROM talk{seed} WHERE body != ''")
             assert kept.scalar() == 1500
     file.close()
+
+
+def test_one_that_is_being_written_is_tried_again(tmp_path: Path) -> None:
+    file = SqliteFile(tmp_path / "s.db", DEFAULT)
+    with file.writing.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE talk (key INTEGER)")
+        assert not file.compact()
+    assert file.compact()
+    file.close()
+
+
+def test_one_for_which_there_is_no_room_is_left_with_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = SqliteFile(tmp_path / "s.db", DEFAULT)
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+    monkeypatch.setattr("sqlite3.connect", lambda *_, **__: Failing(full))
+    assert file.compact()  # not again every few seconds
+    monkeypatch.undo()
+    file.close()
+    assert "VACUUM is run while the server is stopped" in caplog.text
+
+
+class Failing:
+    """A connection on which nothing can be done."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def execute(self, statement: str) -> None:
+        raise self._error
+
+    def close(self) -> None:
+        pass
 
 
 def test_one_that_is_too_large_is_left_as_it_is_with_a_word(
