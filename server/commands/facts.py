@@ -8,7 +8,8 @@ The store owns a world, loads what is missing, and writes what was put. No I/O h
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 from server.domain.conversations import VIEWER
 from server.domain.own_view import Draft, Own
@@ -241,35 +242,24 @@ class World:
 
     def apply(self, row: Row) -> None:
         """A decision's new version of a row: later decisions see it, and so do the indexes."""
-        kind = type(row)
-        ident = row.ident
-        before = self.of(kind).get(ident)
-        self.learn(kind, ident, row)
-        if kind is Member:
-            assert isinstance(row, Member)
-            self.learn(Handle, row.id, Handle(row.id, row.key))
-        elif kind is Participant:
-            assert isinstance(row, Participant)
-            self._joined_or_left(row)
-        elif kind is Reaction:
-            assert isinstance(row, Reaction)
-            self._reacted(row, before)
-        elif kind is LiveSession:
-            assert isinstance(row, LiveSession)
-            self._opened(row)
-        elif kind is Pair:
-            assert isinstance(row, Pair)
-            self._connected(row, before)
-        elif kind is GroupMember:
-            assert isinstance(row, GroupMember)
-            self._grouped(row)
-        elif kind is Group:
-            assert isinstance(row, Group)
-            self.learn(GroupNamed, row.id, GroupNamed(row.id, row.key))
-        elif kind is Hold:
-            self.known.pop(Held, None)
+        kind, ident = type(row), row.ident
+        facts = self.of(kind)
+        before = facts.get(ident)
+        facts[ident] = row
+        follow = self._indexed.get(kind)
+        if follow is not None:
+            follow(self, row, before)
 
-    def _joined_or_left(self, row: Participant) -> None:
+    def _named(self, row: Member, _: Member | None) -> None:
+        self.learn(Handle, row.id, Handle(row.id, row.key))
+
+    def _group_named(self, row: Group, _: Group | None) -> None:
+        self.learn(GroupNamed, row.id, GroupNamed(row.id, row.key))
+
+    def _covered(self, _: Hold, __: Hold | None) -> None:
+        self.known.pop(Held, None)
+
+    def _joined_or_left(self, row: Participant, _: Participant | None) -> None:
         viewers = self.of(Viewers).get(row.conversation)
         if viewers is not None:
             others = [key for key in viewers.members if key != row.member]
@@ -281,8 +271,8 @@ class World:
             places = sorted([*rest, row.conversation]) if row.role else rest
             self.learn(Memberships, row.member, Memberships(row.member, places))
 
-    def _connected(self, row: Pair, before: Row | None) -> None:
-        was = isinstance(before, Pair) and before.connected_ms > 0
+    def _connected(self, row: Pair, before: Pair | None) -> None:
+        was = before is not None and before.connected_ms > 0
         change = (row.connected_ms > 0) - was
         counts = self.of(Connections)
         for member in (row.low, row.high) if change else ():
@@ -290,7 +280,7 @@ class World:
             if known is not None:
                 self.learn(Connections, member, Connections(member, known.count + change))
 
-    def _grouped(self, row: GroupMember) -> None:
+    def _grouped(self, row: GroupMember, _: GroupMember | None) -> None:
         known = self.of(GroupsOf).get(row.member)
         if known is not None:
             roles = {key: role for key, role in known.roles.items() if key != row.group}
@@ -298,14 +288,27 @@ class World:
                 roles[row.group] = row.role
             self.learn(GroupsOf, row.member, GroupsOf(row.member, roles))
 
-    def _opened(self, row: LiveSession) -> None:
+    def _opened(self, row: LiveSession, _: LiveSession | None) -> None:
         known = self.of(Sessions).get(row.member)
         if known is not None:
             others = [other for other in known.sessions if other.id != row.id]
             self.learn(Sessions, row.member, Sessions(row.member, [*others, row]))
 
-    def _reacted(self, row: Reaction, before: Row | None) -> None:
+    def _reacted(self, row: Reaction, before: Reaction | None) -> None:
         known = self.of(Reactions).get(row.message)
         if known is not None:
             kept = [r for r in known.reactions if r is not before and r.ident != row.ident]
             self.learn(Reactions, row.message, Reactions(row.message, [*kept, row]))
+
+    # How the indexes over a kind go on when one of its rows changes: with its new version and the
+    # one before, where that is known.
+    _indexed: ClassVar[dict[type[Row], Callable[[World, Any, Any], None]]] = {
+        Member: _named,
+        Participant: _joined_or_left,
+        Reaction: _reacted,
+        LiveSession: _opened,
+        Pair: _connected,
+        GroupMember: _grouped,
+        Group: _group_named,
+        Hold: _covered,
+    }

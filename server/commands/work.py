@@ -58,13 +58,15 @@ class Deployment:
 class Work:
     """A command's transaction as its handler sees it."""
 
-    __slots__ = ("caller", "deployment", "drops", "endings", "events", "now_ms", "now_us",
-                 "opened", "put_rows", "signals", "until", "world")  # fmt: skip
+    __slots__ = ("caller", "deployment", "drops", "endings", "events", "ids", "now_ms", "now_us",
+                 "opened", "policy", "put_rows", "signals", "until", "world")  # fmt: skip
 
     def __init__(self, world: World, deployment: Deployment, caller: Caller, now_us: int) -> None:
         self.world = world
         self.caller = caller
         self.deployment = deployment
+        self.ids = deployment.ids
+        self.policy = deployment.policy
         self.now_us = now_us
         self.now_ms = now_us // 1000
         self.put_rows: dict[tuple[type[Row], Ident], Row] = {}
@@ -75,29 +77,22 @@ class Work:
         self.opened: Opened | None = None
         self.until = 0
 
-    @property
-    def ids(self) -> Ids:
-        """Keys to wire ids and back."""
-        return self.deployment.ids
-
-    @property
-    def policy(self) -> Policy:
-        """The numbers in force."""
-        return self.deployment.policy
-
     def want(self, *wants: Want) -> None:
         """Raises `Missing` with all of these that are not known yet. To want or find a topic's
         row claims the topic: nobody else changes what it guards until the commit."""
         known = self.world.known
-        missing = [w for w in wants if w[1] not in known.get(w[0], ()) and w not in self.put_rows]
-        if missing:
-            raise Missing(missing)
+        for kind, ident in wants:
+            if ident not in known.get(kind, ()) and (kind, ident) not in self.put_rows:
+                raise Missing(
+                    [w for w in wants if w[1] not in known.get(w[0], ()) and w not in self.put_rows]
+                )
 
     def find(self, kind: type[R], ident: Ident) -> R | None:
         """The row as earlier commands and this one left it. Raises `Missing` if not read yet."""
-        mine = self.put_rows.get((kind, ident))
-        if mine is not None:
-            return mine  # type: ignore[return-value]
+        if self.put_rows:
+            mine = self.put_rows.get((kind, ident))
+            if mine is not None:
+                return mine  # type: ignore[return-value]
         try:
             return self.world.known[kind][ident]  # type: ignore[return-value]
         except KeyError:
@@ -161,7 +156,7 @@ class Work:
         if apart:
             kept = {**kept, APART: [one.key for one in apart]}
         self.put(Entry(topic_key, pos, name, self.now_ms, conversation, message, member, kept))
-        hidden = tuple(one.id for one in apart)
+        hidden = tuple(one.id for one in apart) if apart else ()
         self.events.append(Event(topic.name, pos, name, data, ended, hidden))
         return pos
 

@@ -6,17 +6,10 @@ A decision reads rows and puts new versions of them; the store reads and writes 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
 from operator import attrgetter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
-
-
-@cache
-def _identity_of(kind: type[Row]) -> Callable[[Any], Any]:
-    return attrgetter(*kind.identity)
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -28,7 +21,10 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     @property
     def ident(self) -> int | str | tuple[int | str, ...]:
         """The value of the identity: bare for one field, a tuple for several."""
-        return _identity_of(type(self))(self)  # type: ignore[no-any-return]
+        raise NotImplementedError  # each kind has its own, from its `identity`
+
+    def __init_subclass__(cls) -> None:
+        cls.ident = property(attrgetter(*cls.identity))  # type: ignore[assignment,method-assign]
 
 
 class Member(Row, frozen=True):

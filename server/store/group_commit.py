@@ -182,10 +182,13 @@ class Batch:
             for kind, those in work.drops:
                 rows.drop(self._connection, kind, those)
             self._world.trim()  # what is known of these kinds may be gone
+        apply, dirty = self._world.apply, self._dirty
         for (kind, ident), row in work.put_rows.items():
-            self._world.apply(row)
-            if kind in TABLES:
-                self._dirty.setdefault(kind, {})[ident] = row
+            apply(row)
+            if kind in dirty:
+                dirty[kind][ident] = row
+            elif kind in TABLES:
+                dirty[kind] = {ident: row}
             if self._topics is not None and isinstance(row, Topic):
                 self._topics.add(row.key)
 

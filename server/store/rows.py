@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     Connection,
     Dialect,
     LargeBinary,
@@ -178,27 +179,29 @@ def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
     """Store the present versions of these rows in one statement."""
     shared = _is_shared(connection)
     statement, ways = (_upsert_arrays if shared else _upsert_each)(kind, connection.dialect)
-    fields = zip(*(msgspec.structs.astuple(row) for row in rows), strict=True)
-    given = [
-        list(values) if way is None else [way(value) for value in values]
-        for values, way in zip(fields, ways, strict=True)
-    ]
-    # An array a column, where there are arrays: a batch costs a few values, not one for each field.
-    connection.exec_driver_sql(
-        statement, tuple(given) if shared else list(zip(*given, strict=True))
-    )
+    given = [msgspec.structs.astuple(row) for row in rows]
+    if shared or ways:
+        columns_of = list(zip(*given, strict=True))
+        for place, way in ways:
+            columns_of[place] = tuple(map(way, columns_of[place]))
+        if shared:
+            # An array a column: a batch costs a few values, not one for each field.
+            connection.exec_driver_sql(statement, tuple(map(list, columns_of)))
+            return
+        given = list(zip(*columns_of, strict=True))
+    connection.exec_driver_sql(statement, given)
 
 
-def _ways(kind: type[Row], dialect: Dialect) -> list[Any]:
-    """What each field's value goes through on its way into the database; None for nothing."""
-    table = TABLES[kind]
-    types = [table.c[name].type for name in kind.__struct_fields__]
-    # Bytes go in as they are: both drivers take them, and wrapping each costs as much as the rest.
+def _ways(kind: type[Row], dialect: Dialect) -> list[tuple[int, Any]]:
+    """What some fields' values go through on their way into the database, by place."""
+    types = [TABLES[kind].c[name].type for name in kind.__struct_fields__]
+    # Bytes and flags go in as they are: the drivers take them, and wrapping each costs as much
+    # as the rest.
     return [
-        None
-        if isinstance(type_, LargeBinary)
-        else type_.dialect_impl(dialect).bind_processor(dialect)
-        for type_ in types
+        (place, way)
+        for place, type_ in enumerate(types)
+        if not isinstance(type_, (LargeBinary, Boolean))
+        and (way := type_.dialect_impl(dialect).bind_processor(dialect)) is not None
     ]
 
 
@@ -217,13 +220,13 @@ def _upsert(kind: type[Row], source: str) -> str:
 
 
 @cache
-def _upsert_each(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
+def _upsert_each(kind: type[Row], dialect: Dialect) -> tuple[str, list[tuple[int, Any]]]:
     marks = ", ".join("?" for _ in kind.__struct_fields__)
     return _upsert(kind, f"VALUES ({marks})"), _ways(kind, dialect)
 
 
 @cache
-def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[Any]]:
+def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[tuple[int, Any]]]:
     types = [TABLES[kind].c[name].type for name in kind.__struct_fields__]
     arrays = ", ".join(
         f"${place}::{type_.compile(dialect)}[]" for place, type_ in enumerate(types, 1)

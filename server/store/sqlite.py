@@ -71,7 +71,7 @@ def _engine(path: Path, begin: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.connection.cursor().execute(begin)
 
     return engine
 
@@ -150,6 +150,7 @@ class SqliteStore:
         clock_us: Callable[[], int] = now_us,
     ) -> None:
         self._file = file
+        self._connection: Connection | None = None  # the writing thread's, from batch to batch
         self.deployment = file.deployment
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
@@ -204,6 +205,8 @@ class SqliteStore:
 
     def _close(self) -> None:
         self._thread.join()
+        if self._connection is not None:
+            self._connection.close()
         self._readers.shutdown()
         self._file.close()
 
@@ -213,19 +216,25 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        with self._file.writing.connect() as connection:
-            transaction = connection.begin()
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = self._file.writing.connect()
+        transaction = connection.begin()
+        try:
+            yield connection
+        except BaseException:
             try:
-                yield connection
-            except BaseException:
                 transaction.rollback()
-                raise
-            try:
-                transaction.commit()
-            except DBAPIError as error:
-                # It may still be in the midst of it: the next one begins on a connection anew.
-                connection.invalidate()
-                raise OutcomeUnknown("the commit failed") from error
+            finally:
+                connection.close()
+            raise
+        try:
+            transaction.commit()
+        except DBAPIError as error:
+            # It may still be in the midst of it: the next one begins on a connection anew.
+            connection.invalidate()
+            connection.close()
+            raise OutcomeUnknown("the commit failed") from error
 
     def _run(self) -> None:
         """The writing thread: whatever has come in while the last commit synced is the next."""
