@@ -40,7 +40,8 @@ from server.domain.rows import (
     Topic,
 )
 from server.store import reports, rights, tables
-from server.store.rows import among, by_identity, fetch
+from server.store.lookups import Lookup, look_up
+from server.store.rows import among, fetch
 
 
 def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
@@ -49,36 +50,48 @@ def load(connection: Connection, wants: Iterable[Want], world: World) -> None:
     for kind, ident in wants:
         if ident not in world.of(kind):
             by_kind.setdefault(kind, {})[ident] = None
-    for kind, idents in by_kind.items():
-        load_index = _INDEXES.get(kind)
-        if load_index is not None:
-            load_index(connection, list(idents), world)
-            continue
-        found = {row.ident: row for row in by_identity(connection, kind, idents)}
-        for ident in idents:
-            world.learn(kind, ident, found.get(ident))
+    indexed = [kind for kind in by_kind if kind in _INDEXES]
+    kinds = [kind for kind in by_kind if kind not in _INDEXES]
+    found = look_up(connection, [_lookup(kind, list(by_kind[kind])) for kind in kinds])
+    for kind, rows in zip(kinds, found, strict=True):
+        learn = _learn_named if kind in _NAMED else _learn
+        learn(kind, by_kind[kind], rows, world)
+    for kind in indexed:
+        _INDEXES[kind](connection, list(by_kind[kind]), world)
 
 
-def _handles(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {
-        row.id: row
-        for row in fetch(connection, Member, among(connection, tables.member.c.id, idents))
-    }
+# Indexes that name one row each: whose, by which column, and what they say of it.
+_NAMED: dict[type[Row], tuple[type[Row], str]] = {
+    Handle: (Member, "id"),
+    Named: (Topic, "name"),
+    GroupNamed: (Group, "id"),
+}
+
+
+def _lookup(kind: type[Row], idents: list[Ident]) -> Lookup:
+    if kind in _NAMED:
+        of, name = _NAMED[kind]
+        return Lookup(of, (name,), idents)
+    return Lookup(kind, kind.identity, idents)
+
+
+def _learn(kind: type[Row], idents: Iterable[Ident], rows: Iterable[Row], world: World) -> None:
+    found = {row.ident: row for row in rows}
+    for ident in idents:
+        world.learn(kind, ident, found.get(ident))
+
+
+def _learn_named(
+    kind: type[Row], idents: Iterable[Ident], rows: Iterable[Row], world: World
+) -> None:
+    of, name = _NAMED[kind]
+    found = {getattr(row, name): row for row in rows}
     for ident in idents:
         row = found.get(ident)
-        world.learn(Handle, ident, Handle(ident, row.key if row is not None else 0))
-        if row is not None and row.key not in world.of(Member):
-            world.learn(Member, row.key, row)
-
-
-def _named(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {
-        row.name: row
-        for row in fetch(connection, Topic, among(connection, tables.topic.c.name, idents))
-    }
-    for ident in idents:
-        row = found.get(ident)
-        world.learn(Named, ident, Named(ident, row.key if row is not None else 0))
+        world.learn(kind, ident, kind(ident, row.ident if row is not None else 0))
+        # A topic's row is to be wanted by itself: that is what claims the topic.
+        if row is not None and of is not Topic and row.ident not in world.of(of):
+            world.learn(of, row.ident, row)
 
 
 def _viewers(connection: Connection, idents: list[Any], world: World) -> None:
@@ -158,18 +171,6 @@ def _sessions(connection: Connection, idents: list[Any], world: World) -> None:
         world.learn(Sessions, ident, Sessions(ident, rows))
 
 
-def _group_named(connection: Connection, idents: list[Any], world: World) -> None:
-    found = {
-        row.id: row
-        for row in fetch(connection, Group, among(connection, tables.group.c.id, idents))
-    }
-    for ident in idents:
-        row = found.get(ident)
-        world.learn(GroupNamed, ident, GroupNamed(ident, row.key if row is not None else 0))
-        if row is not None and row.key not in world.of(Group):
-            world.learn(Group, row.key, row)
-
-
 def _groups_of(connection: Connection, idents: list[Any], world: World) -> None:
     part = tables.group_member
     roles: dict[int, dict[int, str]] = {ident: {} for ident in idents}
@@ -213,8 +214,6 @@ def _fence_head(connection: Connection, idents: list[Any], world: World) -> None
 
 
 _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
-    Handle: _handles,
-    Named: _named,
     Viewers: _viewers,
     Memberships: _memberships,
     Reactions: _reactions,
@@ -222,7 +221,6 @@ _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     FenceHead: _fence_head,
     Sessions: _sessions,
     Tokens: _tokens,
-    GroupNamed: _group_named,
     GroupsOf: _groups_of,
     Lots: _lots,
     Connections: _connections,

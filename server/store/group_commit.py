@@ -194,8 +194,7 @@ class Batch:
 
     def flush(self) -> None:
         """Write what was put since the last flush."""
-        for kind, dirty in self._dirty.items():
-            rows.write(self._connection, kind, dirty.values())
+        rows.write(self._connection, {kind: some.values() for kind, some in self._dirty.items()})
         self._dirty = {}
 
 

@@ -11,8 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from server.commands.outcome import Ending, Lease
 from server.domain.ids import conversation_topic
 from server.domain.rows import Conversation, Fence, Member
+from server.store.lookups import by_identity
 from server.store.postgres import PostgresDatabase, watched
-from server.store.rows import by_identity, columns
+from server.store.rows import columns
 from server.store.tables import device_token, fence, lease, live_session, refusal
 
 PAGE: Final = 1_000

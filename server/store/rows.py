@@ -9,10 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import (
     ARRAY,
-    Boolean,
     Connection,
     Dialect,
-    LargeBinary,
     and_,
     any_,
     bindparam,
@@ -26,11 +24,12 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from server.domain.rights import LATEST, Departed
 from server.domain.rows import DeviceToken, Entry, Fence, Refusal, Row
+from server.store.lookups import is_shared, power
 from server.store.tables import TABLES, Packed
+from server.store.values import ways_in
 
 R = TypeVar("R", bound=Row)
 FENCES_MS = 24 * 3_600_000
-AT_ONCE = 500  # bound parameters of one IN list
 
 
 def build(kind: type[R], values: Sequence[Any]) -> R:
@@ -55,93 +54,16 @@ def padded(values: Sequence[Any]) -> list[Any]:
     """These values, the last one repeated up to a power of two."""
     if not values:
         return []
-    return [*values, *(values[-1] for _ in range(_power(len(values)) - len(values)))]
+    return [*values, *(values[-1] for _ in range(power(len(values)) - len(values)))]
 
 
 def among(
     connection: Connection, which: ColumnElement[Any], values: Iterable[Any]
 ) -> ColumnElement[bool]:
     """Whether a column is one of these: a list on SQLite, one array elsewhere."""
-    if _is_shared(connection):
+    if is_shared(connection):
         return which == any_(bindparam(None, list(values), type_=ARRAY(which.type)))
     return which.in_(padded(list(values)))
-
-
-def by_identity(connection: Connection, kind: type[R], idents: Iterable[Any]) -> list[R]:
-    """The rows of these identities that exist."""
-    wanted = list(idents)
-    if not wanted:
-        return []
-    if _is_shared(connection):
-        found = connection.execute(_by_arrays(kind), _arrays(kind, wanted))
-        return [build(kind, values) for values in found]
-    width, rows = len(kind.identity), list[R]()
-    for start in range(0, len(wanted), AT_ONCE):
-        some = wanted[start : start + AT_ONCE]
-        size = _power(len(some))
-        statement, ways = _by_values(kind, connection.dialect, size)
-        given = some if width == 1 else [part for ident in some for part in ident]
-        nothing = [None] * (width * size - len(given))
-        for one in connection.exec_driver_sql(statement, (*given, *nothing)):
-            values = list(one)
-            for place, way in ways:
-                values[place] = way(values[place])
-            rows.append(kind(*values))
-    return rows
-
-
-def _power(count: int) -> int:
-    """The power of two from here on: few different statements, which are then prepared once."""
-    return 1 << (count - 1).bit_length()
-
-
-def _is_shared(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql"
-
-
-@cache
-def _by_values(kind: type[Row], dialect: Dialect, size: int) -> tuple[str, list[tuple[int, Any]]]:
-    """A statement for so many identities, and what some columns' values go through.
-
-    A join, in this order: SQLite reads the whole table for a list of pairs behind IN.
-    """
-    fields, identity = kind.__struct_fields__, kind.identity
-    table = TABLES[kind]
-    columns_of = ", ".join(f'"{table.name}"."{name}"' for name in fields)
-    same = " AND ".join(f'"{table.name}"."{name}" = "wanted"."{name}"' for name in identity)
-    names = ", ".join(f'"{name}"' for name in identity)
-    rows = ", ".join([f"({', '.join('?' * len(identity))})"] * size)
-    ways = [
-        (place, way)
-        for place, name in enumerate(fields)
-        if (way := _way_out(table.c[name].type, dialect)) is not None
-    ]
-    return (
-        f'WITH "wanted" ({names}) AS (VALUES {rows})'  # noqa: S608 - names of ours
-        f' SELECT {columns_of} FROM "wanted" CROSS JOIN "{table.name}" ON {same}'
-    ), ways
-
-
-def _way_out(type_: Any, dialect: Dialect) -> Any:
-    return type_.dialect_impl(dialect).result_processor(dialect, None)
-
-
-@cache
-def _by_arrays(kind: type[Row]) -> Executable:
-    """The same with an array for each part of the identity: one statement for any number."""
-    table, names = TABLES[kind], kind.identity
-    wanted = func.unnest(*(bindparam(name, type_=ARRAY(table.c[name].type)) for name in names))
-    parts = (column(name, table.c[name].type) for name in names)
-    rows = wanted.table_valued(*parts).render_derived()
-    same = [table.c[name] == rows.c[name] for name in names]
-    return select(*columns(kind)).select_from(rows.join(table, and_(*same)))
-
-
-def _arrays(kind: type[Row], idents: Sequence[Any]) -> dict[str, list[Any]]:
-    names = kind.identity
-    if len(names) == 1:
-        return {names[0]: list(idents)}
-    return {name: list(part) for name, part in zip(names, zip(*idents, strict=True), strict=True)}
 
 
 _RANGE = ("first", "after", "until")
@@ -151,7 +73,7 @@ def entries_of(connection: Connection, ranges: Sequence[tuple[int, int, int]]) -
     """Of each (topic, after, until) the entries with positions in (after, until], in order."""
     if not ranges:
         return []
-    shared = _is_shared(connection)
+    shared = is_shared(connection)
     given = dict(zip(_RANGE, map(list, zip(*ranges, strict=True)), strict=True))
     found = connection.execute(_entries(shared), given if shared else {"ranges": ranges})
     return [build(Entry, values) for values in found]
@@ -175,34 +97,31 @@ def _entries(shared: bool) -> Executable:
     return select(*columns(Entry)).select_from(source).order_by(entry.topic, entry.pos)
 
 
-def write(connection: Connection, kind: type[Row], rows: Iterable[Row]) -> None:
-    """Store the present versions of these rows in one statement."""
-    shared = _is_shared(connection)
-    statement, ways = (_upsert_arrays if shared else _upsert_each)(kind, connection.dialect)
-    given = [msgspec.structs.astuple(row) for row in rows]
-    if shared or ways:
-        columns_of = list(zip(*given, strict=True))
-        for place, way in ways:
-            columns_of[place] = tuple(map(way, columns_of[place]))
-        if shared:
-            # An array a column: a batch costs a few values, not one for each field.
-            connection.exec_driver_sql(statement, tuple(map(list, columns_of)))
-            return
-        given = list(zip(*columns_of, strict=True))
-    connection.exec_driver_sql(statement, given)
+def write(connection: Connection, rows: Mapping[type[Row], Iterable[Row]]) -> None:
+    """Store the present versions of these rows, by kind: a statement each, one in all where the
+    way to the database is what costs."""
+    dialect = connection.dialect
+    if is_shared(connection):
+        if rows:
+            given = [values for kind in rows for values in _columns_in(kind, rows[kind], dialect)]
+            connection.exec_driver_sql(_upsert_arrays(tuple(rows), dialect), tuple(given))
+        return
+    for kind, some in rows.items():
+        if ways_in(kind, dialect):
+            given = list(zip(*_columns_in(kind, some, dialect), strict=True))
+        else:
+            given = [msgspec.structs.astuple(row) for row in some]
+        connection.exec_driver_sql(_upsert_each(kind), given)
 
 
-def _ways(kind: type[Row], dialect: Dialect) -> list[tuple[int, Any]]:
-    """What some fields' values go through on their way into the database, by place."""
-    types = [TABLES[kind].c[name].type for name in kind.__struct_fields__]
-    # Bytes and flags go in as they are: the drivers take them, and wrapping each costs as much
-    # as the rest.
-    return [
-        (place, way)
-        for place, type_ in enumerate(types)
-        if not isinstance(type_, (LargeBinary, Boolean))
-        and (way := type_.dialect_impl(dialect).bind_processor(dialect)) is not None
+def _columns_in(kind: type[Row], rows: Iterable[Row], dialect: Dialect) -> list[Sequence[Any]]:
+    """Their values column by column, as the database takes them."""
+    given: list[Sequence[Any]] = [
+        list(values) for values in zip(*map(msgspec.structs.astuple, rows), strict=True)
     ]
+    for place, way in ways_in(kind, dialect):
+        given[place] = [way(value) for value in given[place]]
+    return given
 
 
 def _upsert(kind: type[Row], source: str) -> str:
@@ -220,19 +139,24 @@ def _upsert(kind: type[Row], source: str) -> str:
 
 
 @cache
-def _upsert_each(kind: type[Row], dialect: Dialect) -> tuple[str, list[tuple[int, Any]]]:
+def _upsert_each(kind: type[Row]) -> str:
     marks = ", ".join("?" for _ in kind.__struct_fields__)
-    return _upsert(kind, f"VALUES ({marks})"), _ways(kind, dialect)
+    return _upsert(kind, f"VALUES ({marks})")
 
 
 @cache
-def _upsert_arrays(kind: type[Row], dialect: Dialect) -> tuple[str, list[tuple[int, Any]]]:
-    types = [TABLES[kind].c[name].type for name in kind.__struct_fields__]
-    arrays = ", ".join(
-        f"${place}::{type_.compile(dialect)}[]" for place, type_ in enumerate(types, 1)
-    )
-    rows = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - types of ours
-    return _upsert(kind, rows), _ways(kind, dialect)
+def _upsert_arrays(kinds: tuple[type[Row], ...], dialect: Dialect) -> str:
+    """One statement for several kinds, with an array for each of their columns."""
+    place, parts = 1, list[str]()
+    for kind in kinds:
+        types = [TABLES[kind].c[name].type.compile(dialect) for name in kind.__struct_fields__]
+        arrays = ", ".join(f"${at}::{type_}[]" for at, type_ in enumerate(types, place))
+        place += len(types)
+        parts.append(_upsert(kind, f"SELECT * FROM unnest({arrays})"))  # noqa: S608 - types of ours
+    *others, last = parts
+    if not others:
+        return last
+    return f"WITH {', '.join(f'w{n} AS ({part})' for n, part in enumerate(others))} {last}"
 
 
 def drop(connection: Connection, kind: type[Row], those: Mapping[str, Sequence[Any]]) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.types import BigInteger, Boolean
 
 from server.domain.rows import Message
 from server.domain.search import Moment, Span
-from server.store.rows import by_identity
+from server.store.lookups import by_identity
 from server.store.tables import Words
 
 # A NUL ends what SQLite calls a text's length, so that such a text counts as not ASCII.

@@ -53,8 +53,11 @@ _REMEMBERED: tuple[type[Row], ...] = (
     Group, GroupNamed, GroupMember, GroupsOf, Wallet,
 )  # fmt: skip
 _KEYS = bindparam("keys", type_=ARRAY(BigInteger))
+_CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+# A row's time is told once its lock has been taken, so the last one's is behind them all.
 _TRY = text(
-    "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key WHERE pg_try_advisory_xact_lock(key)"
+    f"SELECT key, {_CLOCK} FROM unnest(CAST(:keys AS bigint[])) AS key"  # noqa: S608 - ours
+    " WHERE pg_try_advisory_xact_lock(key)"
 ).bindparams(_KEYS)
 # In one order everywhere; the fences' lock is the last, so that it is not held while waiting.
 _WAIT = text(
@@ -99,8 +102,9 @@ class SharedCommit:
         if isinstance(keys, KeyBlocks):
             keys.fill(connection)
         self._rehearse(connection, batch)
-        held = self._lock(connection, batch)
-        now_us = self._now_us(connection)  # not before: what others held has been stored by now
+        held, told_us = self._lock(connection, batch)
+        # Not the time before: what others held has been stored by now.
+        now_us = self._now_us(connection, told_us)
         self.elsewhere |= held
         decided = Decided([], [], held)
         try:
@@ -119,8 +123,9 @@ class SharedCommit:
         """The transaction is over, however it ended."""
         self.elsewhere -= decided.held
 
-    def _now_us(self, connection: Connection) -> int:
-        now = self._clock_us() if self._clock_us is not None else database_us(connection)
+    def _now_us(self, connection: Connection, told_us: int) -> int:
+        now = self._clock_us() if self._clock_us is not None else told_us
+        now = now or database_us(connection)
         # Time never runs backwards in the log, whatever the clock does.
         self._last_us = max(now, self._last_us + 1)
         return self._last_us
@@ -135,16 +140,18 @@ class SharedCommit:
         for waiting, work in zip(new, works, strict=True):
             waiting.asks = (work.claims, list(work.wants))
 
-    def _lock(self, connection: Connection, batch: Sequence[Waiting]) -> set[int]:
+    def _lock(self, connection: Connection, batch: Sequence[Waiting]) -> tuple[set[int], int]:
+        """The topics that are held now, and the time behind that, 0 where it was not told."""
         claims: set[int] = set()
         for waiting in batch:
             if len(claims) < CLAIMS:  # what lies beyond is put off like what others hold
                 claims |= _claims(waiting)
         if len(batch) == 1 and batch[0].tries >= PATIENCE:
             connection.execute(_WAIT, {"keys": sorted(claims)})
-            return claims
+            return claims, 0
         wanted = sorted(claims - self.elsewhere)
-        return set(connection.scalars(_TRY, {"keys": wanted})) if wanted else set()
+        taken = connection.execute(_TRY, {"keys": wanted}).all() if wanted else ()
+        return {key for key, _ in taken}, max((us for _, us in taken), default=0)
 
     def _carry_out(
         self,
@@ -229,9 +236,4 @@ def _claims(waiting: Waiting) -> set[int]:
 
 def database_us(connection: Connection) -> int:
     """The database's time, Unix microseconds: one clock for all nodes."""
-    return int(
-        connection.scalar(
-            text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)")
-        )
-        or 0
-    )
+    return int(connection.scalar(text(f"SELECT {_CLOCK}")) or 0)

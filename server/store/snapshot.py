@@ -30,8 +30,9 @@ from server.domain.rows import (
 )
 from server.domain.search import Moment, Span
 from server.store import facts, inboxes, reports, search
+from server.store.lookups import by_identity
 from server.store.rights import SqlRights
-from server.store.rows import among, build, by_identity, columns, entries_of, fetch, padded
+from server.store.rows import among, build, columns, entries_of, fetch, padded
 from server.store.rulebook_reads import RulebookReads
 from server.store.tables import (
     conversation,

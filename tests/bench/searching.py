@@ -42,9 +42,8 @@ def _fill(connection: Connection, conversations: int) -> None:
         count = OWN // conversations
         last = start + (count - 1) * conversations * 2 + place
         row = Conversation(key, "one_to_one", 0, low, high, start, low, seq=count, active_ms=last)
-        write(connection, Conversation, [row])
         parts = [Participant(key, who, "participant", []) for who in (low, high)]
-        write(connection, Participant, parts)
+        write(connection, {Conversation: [row], Participant: parts})
         for first in range(0, count, 5_000):
             rows = [
                 Message(
@@ -55,7 +54,7 @@ def _fill(connection: Connection, conversations: int) -> None:
                 )
                 for n in range(first, min(first + 5_000, count))
             ]  # fmt: skip
-            write(connection, Message, rows)
+            write(connection, {Message: rows})
     # One that is old: a search for it goes through everything.
     oldest = select(tables.message.c.key).where(
         tables.message.c.conversation == KEYS, tables.message.c.seq == 1

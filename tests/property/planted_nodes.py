@@ -37,8 +37,10 @@ Plant = Callable[[], AbstractContextManager[object]]
 def locks_are_not_taken() -> AbstractContextManager[object]:
     """Whatever a batch claims is taken to be its own."""
 
-    def lock(_commits: SharedCommit, _connection: Connection, batch: Sequence[Waiting]) -> set[int]:
-        return set().union(*map(shared_commit._claims, batch))
+    def lock(
+        _commits: SharedCommit, _connection: Connection, batch: Sequence[Waiting]
+    ) -> tuple[set[int], int]:
+        return set().union(*map(shared_commit._claims, batch)), 0
 
     return patch.object(SharedCommit, "_lock", lock)
 

@@ -62,7 +62,7 @@ def at_writing(server: Running, word: str, plant: Plant = fail) -> Iterator[None
 
             def before(_c: Any, _d: Any, statement: str, parameters: Any, *_: Any,
                        node: Node = node) -> None:  # fmt: skip
-                if statement.startswith(("INSERT", "UPDATE")) and word in repr(parameters):
+                if ("INSERT" in statement or "UPDATE" in statement) and word in repr(parameters):
                     plant(node)
 
             event.listen(engine, "before_cursor_execute", before)

@@ -110,12 +110,12 @@ class PostgresPair(TappedPair):
         super().__init__(proxy, near)
         self._waiting = bytearray()
         self._started = False
-        self._statements: dict[bytes, str] = {}
+        self._statements: dict[bytes, frozenset[str]] = {}
         self.does: set[str] = set()
 
     def has(self, what: str) -> bool:
         """Whether it has ever prepared such a statement."""
-        return what in self._statements.values()
+        return any(what in does for does in self._statements.values())
 
     async def said_upstream(self, data: bytes) -> str:
         """Phases: accepted (before the first statement of a writing transaction), locked (its
@@ -130,7 +130,7 @@ class PostgresPair(TappedPair):
                 self._statements[name] = _what(rest.partition(b"\0")[0])
             elif kind == b"B":
                 _, _, rest = body.partition(b"\0")
-                await self._bound(self._statements.get(rest.partition(b"\0")[0], ""))
+                await self._bound(self._statements.get(rest.partition(b"\0")[0], frozenset()))
             elif kind == b"Q":
                 await self._query(body.rstrip(b"\0"))
         return ""
@@ -150,12 +150,12 @@ class PostgresPair(TappedPair):
             self._started = int.from_bytes(message[1][:4]) not in (SSL, CANCEL)
         return message
 
-    async def _bound(self, what: str) -> None:
+    async def _bound(self, does: frozenset[str]) -> None:
         if self.does == {"begin"} and self.has("lock"):  # those of a writer
             await self.link.tap.reach("accepted", self)
-        if what == "lock":
+        if "lock" in does:
             self._expect("locked")
-        self.does.add(what)
+        self.does |= does or {"reads"}
 
     async def _query(self, text: bytes) -> None:
         if text.startswith(b"BEGIN"):
@@ -175,13 +175,12 @@ class PostgresPair(TappedPair):
             self.answers_to = phase
 
 
-def _what(sql: bytes) -> str:
-    if b"advisory_xact_lock" in sql:
-        return "lock"
-    for table in ("message", "fence", "lease"):
-        if b"INSERT INTO " + table.encode() + b" " in sql.replace(b'"', b""):
-            return table
-    return ""
+def _what(sql: bytes) -> frozenset[str]:
+    """What a statement does, as far as the phases go by it."""
+    plain = sql.replace(b'"', b"")
+    tables = ("message", "fence", "lease")
+    written = {table for table in tables if b"INSERT INTO " + table.encode() + b" " in plain}
+    return frozenset(written | ({"lock"} if b"advisory_xact_lock" in sql else set()))
 
 
 class PostgresLink(TappedLink):

@@ -49,6 +49,13 @@ def jumping_clock() -> None:
     vars(time)["time_ns"] = lambda: real_ns() + int(ahead() * 1e9)
     for module in (postgres, shared_commit):
         vars(module)["database_us"] = lambda c: real_us(c) + int(ahead() * 1e6)
+    lock = shared_commit.SharedCommit._lock
+
+    def locked(self: Any, connection: Any, batch: Any) -> tuple[set[int], int]:
+        held, told_us = lock(self, connection, batch)
+        return held, told_us and told_us + int(ahead() * 1e6)
+
+    vars(shared_commit)["SharedCommit"]._lock = locked
 
 
 def publish_before_commit() -> None:
@@ -217,7 +224,7 @@ def locks_not_taken() -> None:
     from server.store import shared_commit
 
     vars(shared_commit)["_TRY"] = text(
-        "SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key"
+        "SELECT key, 0 FROM unnest(CAST(:keys AS bigint[])) AS key"
         " WHERE pg_try_advisory_xact_lock(key) IS NOT NULL"
     ).bindparams(shared_commit._KEYS)
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.domain.policy import DEFAULT
 from server.domain.rows import Creation, DeviceToken, Entry, Member, Row, Topic
-from server.store import rows
+from server.store import lookups, rows
 from server.store.sqlite import SqliteFile
 from server.store.tables import TABLES
 
@@ -17,7 +17,7 @@ from server.store.tables import TABLES
 def test_no_row_is_looked_for_in_a_whole_table(kind: type[Row], tmp_path: Path) -> None:
     file = SqliteFile(tmp_path / "s.db", DEFAULT)
     with file.reading.begin() as connection:
-        statement, _ = rows._by_values(kind, connection.dialect, 4)
+        statement = lookups._by_values(kind, kind.identity, 4)
         plan = connection.exec_driver_sql(
             f"EXPLAIN QUERY PLAN {statement}", (1,) * 4 * len(kind.identity)
         )
@@ -26,7 +26,7 @@ def test_no_row_is_looked_for_in_a_whole_table(kind: type[Row], tmp_path: Path) 
     assert any(step.startswith(f"SEARCH {TABLES[kind].name} USING") for step in steps), steps
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, rows.AT_ONCE + 1])
+@pytest.mark.parametrize("count", [1, 2, 3, lookups.AT_ONCE + 1])
 def test_rows_are_found_by_their_identity_as_they_were_written(count: int, tmp_path: Path) -> None:
     written: list[list[Row]] = [
         [
@@ -40,24 +40,24 @@ def test_rows_are_found_by_their_identity_as_they_were_written(count: int, tmp_p
     with file.writing.begin() as connection:
         for some in written:
             kind = type(some[0])
-            rows.write(connection, kind, some)
-            found = rows.by_identity(connection, kind, [row.ident for row in some])
+            rows.write(connection, {kind: some})
+            found = lookups.by_identity(connection, kind, [row.ident for row in some])
             assert sorted(found, key=str) == sorted(some, key=str)
-        assert rows.by_identity(connection, Creation, [(1, "nobody's"), (2, "c\x000")]) == []
-        assert rows.by_identity(connection, Member, []) == []
+        assert lookups.by_identity(connection, Creation, [(1, "nobody's"), (2, "c\x000")]) == []
+        assert lookups.by_identity(connection, Member, []) == []
     file.close()
 
 
 def test_entries_are_found_by_ranges_of_several_topics(tmp_path: Path) -> None:
     file = SqliteFile(tmp_path / "s.db", DEFAULT)
     with file.writing.begin() as connection:
-        rows.write(connection, Topic, [Topic(key, f"t{key}", 9) for key in (1, 2, 3)])
+        rows.write(connection, {Topic: [Topic(key, f"t{key}", 9) for key in (1, 2, 3)]})
         log = [
             Entry(key, pos, "message.created", 0, data={"n": pos})
             for key in (1, 2, 3)
             for pos in range(1, 10)
         ]
-        rows.write(connection, Entry, log)
+        rows.write(connection, {Entry: log})
         found = rows.entries_of(connection, [(1, 0, 2), (1, 6, 7), (3, 8, 20)])
         assert [(row.topic, row.pos) for row in found] == [(1, 1), (1, 2), (1, 7), (3, 9)]
         assert found[0].data == {"n": 1}
