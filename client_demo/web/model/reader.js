@@ -46,22 +46,25 @@ export class Reader {
 
   async readEverything() {
     const { state } = this;
-    const [list, connections, invitations, settings] = await Promise.all([
+    const [list, connections, invitations, settings, { groups = [] }] = await Promise.all([
       this.ask("conversation.list", { limit: LIST_PAGE }),
       this.pages("connection.list", "members"),
       this.pages("invitation.list", "invitations"),
       this.ask("settings.get", {}),
+      this.ask("group.list", {}),
     ]);
     state.reset();
     state.people.learn(connections.items);
     for (const profile of connections.items) state.connections.set(profile.member, profile);
     for (const one of invitations.items) {
       if (one.to === state.me) state.invitations.set(one.invitation, one);
+      else state.invited.set(one.invitation, one.to);
     }
+    state.groups = groups;
     takeSettings(state, settings);
     this.takeList(list);
     state.ready = true;
-    state.changes.changed("list", "connections", "invitations", "settings", "timeline");
+    state.changes.changed("list", "connections", "invitations", "settings", "groups", "timeline");
     // Each was read at its own moment: from the earliest on, applying twice is harmless.
     this.replay(earliest([list.at, connections.at, invitations.at]));
     if (state.openId !== null) await this.opened(state.openId);
@@ -110,6 +113,15 @@ export class Reader {
       for (const one of conversations) this.state.conversations.put(one, 0);
       this.state.changes.changed("list");
       for (const { at } of conversations) this.replay(at);
+    });
+  }
+
+  /** The groups one is in, which no event tells of. */
+  groups() {
+    return this.once("groups", async () => {
+      const { groups = [] } = await this.ask("group.list", {});
+      this.state.groups = groups;
+      this.state.changes.changed("groups");
     });
   }
 

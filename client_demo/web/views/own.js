@@ -1,6 +1,7 @@
-/** What one may do with a conversation for oneself alone, and reporting it. */
+/** What one may do with a conversation for oneself alone, reporting it, and closing it. */
 
 import { isArchived } from "../model/own.js";
+import { otherIn } from "../model/ways.js";
 import { confirmDialog, openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 
@@ -44,6 +45,8 @@ export function openOwn(messenger, back) {
       ? ["Take back into inbox", () => mark({ reported: false })]
       : ["Report", () => openReport(messenger, id, back)],
   ];
+  const closes = mayClose(messenger);
+  const close = h("button", { type: "button", class: "danger" }, "Close this conversation");
   const remove = h("button", { type: "button", class: "danger" }, "Delete for me");
   const buttons = actions.map(([words, run]) =>
     h(
@@ -65,7 +68,19 @@ export function openOwn(messenger, back) {
     "This conversation",
     h("p", { class: "fine" }, "All this is for you alone: nobody else is told."),
     h("div", { class: "own-actions" }, ...buttons, remove),
+    closes ? h("p", { class: "fine" }, "This is told to the other:") : null,
+    closes ? close : null,
   );
+  close.addEventListener("click", () => {
+    dialog.close();
+    const who = messenger.state.people.firstName(otherIn(messenger.state) ?? "");
+    confirmDialog(
+      `Close this conversation to ${who}?`,
+      `${who} can write to you here no more, and is told that it is closed. What was written stays with you both.`,
+      "Close it",
+      () => void messenger.ways.close(id),
+    );
+  });
   remove.addEventListener("click", () => {
     dialog.close();
     confirmDialog(
@@ -78,6 +93,15 @@ export function openOwn(messenger, back) {
       },
     );
   });
+}
+
+/** Whether an answer or an Open Profile has opened it: connections part instead.
+ * @param {Messenger} messenger */
+function mayClose({ state }) {
+  const held = state.conversations.get(state.openId);
+  const other = otherIn(state);
+  if (held?.state !== "open" || other === null || state.connections.has(other)) return false;
+  return held.last?.kind !== "direct";
 }
 
 /** @param {Messenger} messenger @param {string} id @param {() => void} back */
