@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.people import Person, person
 from tests.support.running import Running, running_node
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Without transitions no colour is measured half way.
 STILL = {"reduced_motion": "reduce"}
 ADA, GRACE = "Ada Okafor", "Grace Lindqvist"
-WIDE, SMALL = {"width": 1200, "height": 800}, {"width": 360, "height": 740}
+WIDE, SMALL = ViewportSize(width=1200, height=800), ViewportSize(width=360, height=740)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -77,6 +77,8 @@ async def test_nor_at_the_door(browser: Browser, node: Running, scheme: str) -> 
     await page.goto(node.base)
     await expect(page.get_by_role("button", name=ADA)).to_be_visible()
     await no_violations(page, "the door")
+    await page.set_viewport_size(SMALL)
+    assert await page.evaluate("document.documentElement.scrollWidth") == SMALL["width"]
     await context.close()
 
 
@@ -146,7 +148,7 @@ async def test_narrow_and_wide_never_scroll_sideways(browser: Browser, node: Run
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [WIDE, SMALL], ids=["desktop", "phone"])
 async def test_nor_along_the_ways(
-    browser: Browser, node: Running, scheme: str, screen: dict[str, int]
+    browser: Browser, node: Running, scheme: str, screen: ViewportSize
 ) -> None:
     """Groups, credits, the way to a stranger, what asks before it costs, what is closed."""
     settings = {"color_scheme": scheme, "viewport": screen, **STILL}
@@ -165,6 +167,10 @@ async def test_nor_along_the_ways(
         await page.get_by_role("button", name="Credit history").click()
         await expect(page.locator(".entry").first).to_be_visible()
         await no_violations(page, "the credits")
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Settings of").click()
+        await page.get_by_role("button", name="Blocked people").click()
+        await no_violations(page, "whom one blocks")
         await page.keyboard.press("Escape")
         await page.get_by_role("button", name="New conversation").click()
         await page.get_by_role("dialog").get_by_role("searchbox").fill("light")

@@ -270,3 +270,34 @@ async def test_what_would_open_a_way_is_said(
     way = page.locator(".way")
     await expect(way).to_contain_text("You cannot write to grace at the moment.")
     await expect(way).to_contain_text(words)
+
+
+async def test_a_block_is_ones_own_and_can_be_lifted(browser: Browser, node: Running) -> None:
+    async with (
+        person(browser, node.base, JOAN) as joan,
+        person(browser, node.base, NIKLAUS) as niklaus,
+    ):
+        await niklaus.open(JOAN)
+        await joan.open(NIKLAUS)
+        before = len(niklaus.received)
+        await own_menu(joan, "Block Niklaus")
+        dialog = joan.page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("Niklaus is not told.")
+        await dialog.get_by_role("button", name="Block", exact=True).click()
+        way = joan.page.locator(".way")
+        await expect(way).to_contain_text("You have blocked Niklaus")
+        await expect(joan.field).to_be_hidden()
+        await expect(joan.page.locator(".asking")).to_be_hidden()
+        await joan.page.reload()
+        await expect(way).to_contain_text("You have blocked Niklaus")
+
+        await joan.page.get_by_role("button", name="Settings of").click()
+        await joan.page.get_by_role("button", name="Blocked people").click()
+        await dialog.get_by_role("button", name="Unblock Niklaus Frey").click()
+        await expect(dialog).to_contain_text("You have blocked nobody.")
+        await joan.page.keyboard.press("Escape")
+        await expect(joan.page.locator(".asking")).to_be_visible()
+        # The sentinel: whatever was told before it has arrived.
+        await joan.page.get_by_role("button", name="Decline").click()
+        await expect(niklaus.page.get_by_text("The request was declined.")).to_be_visible()
+        assert "block" not in "".join(niklaus.received[before:])

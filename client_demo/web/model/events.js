@@ -112,6 +112,11 @@ const HANDLERS = {
     wantWith(state, member);
     return ["connections", "timeline"];
   },
+  "block.changed": (state, { member, blocked }) => {
+    if (blocked) state.blocked.set(member, state.people.get(member));
+    else state.blocked.delete(member);
+    return ["blocks", "list"];
+  },
   "settings.changed": (state, data) => {
     takeSettings(state, data);
     return ["settings", "timeline"];

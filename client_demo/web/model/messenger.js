@@ -14,6 +14,7 @@ import { Drafts } from "./own.js";
 import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
+import { Relations } from "./relations.js";
 import { State } from "./state.js";
 import { TypingSender } from "./typing.js";
 import { Ways } from "./ways.js";
@@ -92,13 +93,14 @@ export class Messenger {
       random,
       clock,
     });
+    const attempt = this.attempt.bind(this);
+    this.relations = new Relations({ state: this.state, attempt, newId });
     this.ways = new Ways({
       state: this.state,
       reader: this.reader,
       ask: this.ask,
-      attempt: this.attempt.bind(this),
+      attempt,
       problem: ports.problem,
-      newId,
     });
     this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
     this.drafts = new Drafts(
@@ -270,14 +272,6 @@ export class Messenger {
     for (const id of this.state.conversations.known.keys()) unknown.delete(id);
     await Promise.all([...unknown].map((id) => this.reader.conversation(id)));
     return page;
-  }
-
-  /** Answer a request to connect. @param {string} invitation @param {boolean} accept */
-  async answer(invitation, accept) {
-    const cmd = accept ? "invitation.accept" : "invitation.ignore";
-    if ((await this.attempt(cmd, { invitation })) === null) return;
-    this.state.invitations.delete(invitation);
-    this.changes.changed("invitations");
   }
 
   /** Change some of one's settings. @param {Partial<Settings>} settings */

@@ -56,6 +56,8 @@ export class State {
     this.invitations = new Map();
     /** @type {Map<string, string>} Those sent and not answered: invitation → whom it asks. */
     this.invited = new Map();
+    /** @type {Map<string, Profile>} Whom oneself blocks. */
+    this.blocked = new Map();
     /** @type {Group[]} Those one is in, as last read: no event tells of them. */
     this.groups = [];
     /** @type {Explained | null} Of whom the open conversation is with. */
@@ -109,6 +111,7 @@ export class State {
     this.connections.clear();
     this.invitations.clear();
     this.invited.clear();
+    this.blocked.clear();
     this.balance = null;
     this.ready = false;
   }

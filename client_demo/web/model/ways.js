@@ -22,7 +22,8 @@ import { others, roleIn } from "./conversations.js";
  * @property {Way | null} fresh The way that a message would take, if it were a new approach.
  * @property {Way[]} ways All of them, as far as they are known.
  *
- * @typedef {"" | "left" | "viewer" | "managers" | "request" | "closed" | "unreachable" | "nothing"} Why
+ * @typedef {"" | "left" | "viewer" | "managers" | "blocked" | "request" | "closed" | "unreachable"
+ *   | "nothing"} Why
  */
 
 const LEDGER_PAGE = 20;
@@ -55,6 +56,7 @@ export function writingIn(state) {
   const held = state.conversations.get(state.openId);
   const other = otherIn(state);
   if (other === null) return because(held === undefined ? "" : amongSeveral(held, state));
+  if (state.blocked.has(other)) return because("blocked");
   if (state.connections.has(other)) return because("");
   const explained = state.explained?.member === other ? state.explained : null;
   const ways = explained?.ways ?? [];
@@ -95,7 +97,6 @@ export class Ways {
    * @param {(cmd: string, params: Fields) => Promise<any>} ports.ask
    * @param {(cmd: string, params: Fields) => Promise<Fields | null>} ports.attempt
    * @param {(words: string) => void} ports.problem
-   * @param {() => string} ports.newId
    */
   constructor(ports) {
     this.ports = ports;
@@ -108,7 +109,8 @@ export class Ways {
     const member = otherIn(state);
     this.looks += 1;
     const mine = this.looks;
-    const asks = member !== null && !state.connections.has(member);
+    const known = member === null || state.connections.has(member) || state.blocked.has(member);
+    const asks = member !== null && !known;
     if (state.explained !== null && (!asks || state.explained.member !== member)) this.show(null);
     if (!asks || !state.ready || state.link.phase !== "live") return;
     const explained = await this.explained(member);
@@ -145,15 +147,6 @@ export class Ways {
       data.sender !== state.me &&
       data.conversation === state.openId;
     if (OPENING.has(event) || wrote) void this.look();
-  }
-
-  /** Ask a member to connect. @param {string} member */
-  async invite(member) {
-    const { state, attempt, newId } = this.ports;
-    const made = await attempt("invitation.send", { to: member, client_id: newId() });
-    if (made === null) return;
-    state.invited.set(made.invitation, member);
-    state.changes.changed("ways");
   }
 
   /** Answer a message request. @param {string} conversation @param {boolean} accept */

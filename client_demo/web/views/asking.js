@@ -1,6 +1,7 @@
 /** What a message request asks of who has it before them, and says to who sent it. */
 
 import { asksMe } from "../model/own.js";
+import { writingIn } from "../model/ways.js";
 import { fill, h } from "./dom.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -27,6 +28,8 @@ export function asking(messenger) {
     const sender = held?.last?.sender;
     element.hidden = held?.state !== "request" || sender === undefined;
     if (held === undefined || sender === undefined) return;
+    // Across one's own block there is nothing to answer.
+    if (writingIn(state).why === "blocked") element.hidden = true;
     const asks = asksMe(held, state.me);
     buttons.hidden = !asks;
     const who = state.people.firstName(sender);
@@ -38,6 +41,6 @@ export function asking(messenger) {
     );
   }
 
-  changes.on(["open", "list", "timeline"], draw);
+  changes.on(["open", "list", "timeline", "blocks"], draw);
   return element;
 }

@@ -186,7 +186,7 @@ export function composer(messenger) {
     for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
   }
 
-  changes.on(["open", "list", "connections", "ways", "credits", "groups"], draw);
+  changes.on(["open", "list", "connections", "blocks", "ways", "credits", "groups"], draw);
   changes.on(["drafts"], drawDraft);
   /** Where one writes, or what says why one cannot. */
   function focus() {

@@ -26,7 +26,7 @@ export function openGroups(messenger, open) {
     none.hidden = state.groups.length > 0;
     fill(list, ...state.groups.map(groupRow));
     const said = state.conversations.ordered().filter(({ kind }) => kind === "group");
-    heading.hidden = said.length === 0;
+    heading.hidden = talks.hidden = said.length === 0;
     fill(talks, ...said.map(talkRow));
   }
 

@@ -23,6 +23,7 @@ export function openOwn(messenger, back) {
   if (id === null || held === undefined) return;
   const mark = (/** @type {Record<string, boolean>} */ marks) => void messenger.mark(id, marks);
   const archived = isArchived(held);
+  const other = otherIn(messenger.state);
   /** @type {[string, () => void][]} */
   const actions = [
     [held.starred ? "Remove star" : "Star", () => mark({ starred: !held.starred })],
@@ -45,6 +46,7 @@ export function openOwn(messenger, back) {
       ? ["Take back into inbox", () => mark({ reported: false })]
       : ["Report", () => openReport(messenger, id, back)],
   ];
+  if (other !== null) actions.push(blocking(messenger, other));
   const closes = mayClose(messenger);
   const close = h("button", { type: "button", class: "danger" }, "Close this conversation");
   const remove = h("button", { type: "button", class: "danger" }, "Delete for me");
@@ -73,7 +75,7 @@ export function openOwn(messenger, back) {
   );
   close.addEventListener("click", () => {
     dialog.close();
-    const who = messenger.state.people.firstName(otherIn(messenger.state) ?? "");
+    const who = messenger.state.people.firstName(other ?? "");
     confirmDialog(
       `Close this conversation to ${who}?`,
       `${who} can write to you here no more, and is told that it is closed. What was written stays with you both.`,
@@ -95,12 +97,28 @@ export function openOwn(messenger, back) {
   });
 }
 
+/** What it says and does to block the other, or to lift that.
+ * @param {Messenger} messenger @param {string} other @returns {[string, () => void]} */
+function blocking({ state, relations }, other) {
+  const who = state.people.firstName(other);
+  if (state.blocked.has(other)) return [`Unblock ${who}`, () => void relations.block(other, false)];
+  const ask = () =>
+    confirmDialog(
+      `Block ${who}?`,
+      `Nothing new passes between you, and a connection between you ends. ${who} is not told.`,
+      "Block",
+      () => void relations.block(other, true),
+    );
+  return [`Block ${who}`, ask];
+}
+
 /** Whether an answer or an Open Profile has opened it: connections part instead.
  * @param {Messenger} messenger */
 function mayClose({ state }) {
   const held = state.conversations.get(state.openId);
   const other = otherIn(state);
-  if (held?.state !== "open" || other === null || state.connections.has(other)) return false;
+  if (held?.state !== "open" || other === null) return false;
+  if (state.connections.has(other) || state.blocked.has(other)) return false;
   return held.last?.kind !== "direct";
 }
 

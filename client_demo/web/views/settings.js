@@ -1,5 +1,6 @@
 /** One's own settings: what others may see and how they may write, one's credits, the way out. */
 
+import { openBlocked } from "./blocked.js";
 import { openCredits } from "./credits.js";
 import { fill, h } from "./dom.js";
 import { openDialog } from "./dialog.js";
@@ -37,7 +38,9 @@ export function openSettings(messenger, signOut) {
     return { name, box, label: h("label", { for: name }, label), words };
   });
   const balance = h("span", {});
+  const count = h("span", {});
   const ledger = h("button", { type: "button", class: "plain small" }, "Credit history");
+  const blocked = h("button", { type: "button", class: "plain small" }, "Blocked people");
   const out = h("button", { type: "button", class: "plain" }, "Sign out");
   const rows = switches.map(({ name, box, label, words }) => {
     const fine = h("p", { id: `${name}-words`, class: "fine" }, words);
@@ -47,11 +50,16 @@ export function openSettings(messenger, signOut) {
     "Settings",
     ...rows,
     h("div", { class: "setting" }, h("span", {}, h("b", {}, "Credits: "), balance), ledger),
+    h("div", { class: "setting" }, h("span", {}, h("b", {}, "Blocked: "), count), blocked),
     h("div", { class: "dialog-actions" }, out),
   );
   ledger.addEventListener("click", () => {
     dialog.close();
     openCredits(messenger);
+  });
+  blocked.addEventListener("click", () => {
+    dialog.close();
+    openBlocked(messenger);
   });
   out.addEventListener("click", () => {
     dialog.close();
@@ -60,8 +68,9 @@ export function openSettings(messenger, signOut) {
   function show() {
     for (const { name, box } of switches) box.checked = Boolean(state.settings[name]);
     fill(balance, state.balance === null ? "…" : String(state.balance));
+    fill(count, String(state.blocked.size));
   }
-  const stop = changes.on(["settings", "credits"], show);
+  const stop = changes.on(["settings", "credits", "blocks"], show);
   dialog.addEventListener("close", stop);
   show();
   if (state.balance === null) void messenger.ways.ledger();

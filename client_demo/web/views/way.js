@@ -24,7 +24,7 @@ const WHY = {
  * @param {() => void} anew Write again where it was closed: a way is open.
  */
 export function wayNote(messenger, anew) {
-  const { state, ways } = messenger;
+  const { state } = messenger;
   const words = h("div", { class: "way-words", role: "status" });
   const invite = h("button", { type: "button", class: "plain small" }, "Ask to connect");
   const again = h("button", { type: "button", class: "plain small" }, "Write anew");
@@ -47,7 +47,7 @@ export function wayNote(messenger, anew) {
 
   invite.addEventListener("click", () => {
     const other = otherIn(state);
-    if (other !== null) void ways.invite(other);
+    if (other !== null) void messenger.relations.invite(other);
   });
   again.addEventListener("click", anew);
 
@@ -107,6 +107,8 @@ function freshInWords(other, { fresh }, { people, balance }) {
 /** @param {string} other @param {Writing} writing @param {State} state @returns {string[]} */
 function whyInWords(other, { why, ways, fresh }, state) {
   if (why === "unreachable") return [state.explained?.words ?? ""];
+  if (why === "blocked")
+    return [`You have blocked ${state.people.firstName(other)}: nothing passes between you.`];
   const first = WHY[why] ?? `You cannot write to ${state.people.firstName(other)} at the moment.`;
   return fresh === null ? [first, ...opening(ways, state)] : [first];
 }

@@ -84,6 +84,14 @@ export function test_of_a_connection_nothing_has_to_be_asked() {
   equal(brief(state), [true, "", null]);
 }
 
+export function test_across_ones_own_block_nothing_is_written_until_it_is_lifted() {
+  const state = opened({ state: "request" }, ways("group"));
+  happen(state, "block.changed", { member: "grace", blocked: true });
+  equal(brief(state), [false, "blocked", null]);
+  happen(state, "block.changed", { member: "grace", blocked: false });
+  equal(brief(state), [true, "", null]);
+}
+
 export function test_the_ways_to_somebody_else_say_nothing() {
   const state = opened({}, ways());
   state.explained = { member: "linus", ways: ways(), words: "" };
@@ -124,7 +132,8 @@ export function test_viewers_give_a_conversation_no_name() {
     { member: "linus", name: "Linus", role: "viewer" },
   ];
   state.people.learn(roster);
-  equal(titleOf(conversation({ kind: "group", participants: roster }), "ada", state.people), "Grace");
+  const shown = conversation({ kind: "group", participants: roster });
+  equal(titleOf(shown, "ada", state.people), "Grace");
 }
 
 export function test_a_request_for_oneself_is_among_the_requests() {
@@ -172,6 +181,9 @@ export function test_answers_are_told_and_the_balance_kept() {
 }
 
 // Looking
+
+const refused = (code, retryable) =>
+  new CommandRefused({ code, message: `Words for ${code}.`, retryable });
 
 /** Ways whose questions are answered by hand. */
 function asking(state) {
@@ -223,8 +235,8 @@ export async function test_nobody_is_asked_about_where_it_is_known_or_cannot_be(
 
 export async function test_a_refusal_is_said_and_a_lost_connection_is_not() {
   for (const [error, words] of [
-    [new CommandRefused({ code: "unreachable", message: "Nothing here.", retryable: false }), "Nothing here."],
-    [new CommandRefused({ code: "busy", message: "Busy.", retryable: true }), undefined],
+    [refused("unreachable", false), "Words for unreachable."],
+    [refused("busy", true), undefined],
     [new LinkLost(), undefined],
   ]) {
     const state = opened();
