@@ -8,6 +8,10 @@ from typing import Any
 
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True,
+}  # fmt: skip
+
 
 class Person:
     """One member, signed in, in a browser that shares nothing with anybody's.

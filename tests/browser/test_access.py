@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.people import Person, person
 from tests.support.running import Running, running_node
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Without transitions no colour is measured half way.
 STILL = {"reduced_motion": "reduce"}
 ADA, GRACE = "Ada Okafor", "Grace Lindqvist"
+WIDE, SMALL = ViewportSize(width=1200, height=800), ViewportSize(width=360, height=740)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -65,8 +66,7 @@ async def test_axe_finds_nothing_serious(browser: Browser, node: Running, scheme
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nor_on_a_phone(browser: Browser, node: Running, scheme: str) -> None:
-    small = {"width": 360, "height": 740}
-    async with person(browser, node.base, ADA, color_scheme=scheme, viewport=small, **STILL) as ada:
+    async with person(browser, node.base, ADA, color_scheme=scheme, viewport=SMALL, **STILL) as ada:
         await everywhere(ada)
 
 
@@ -77,6 +77,8 @@ async def test_nor_at_the_door(browser: Browser, node: Running, scheme: str) -> 
     await page.goto(node.base)
     await expect(page.get_by_role("button", name=ADA)).to_be_visible()
     await no_violations(page, "the door")
+    await page.set_viewport_size(SMALL)
+    assert await page.evaluate("document.documentElement.scrollWidth") == SMALL["width"]
     await context.close()
 
 
@@ -141,3 +143,45 @@ async def test_narrow_and_wide_never_scroll_sideways(browser: Browser, node: Run
                 ".filter(one => one.getBoundingClientRect().right > innerWidth).length"
             )
             assert over == 0, f"at {width}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [WIDE, SMALL], ids=["desktop", "phone"])
+async def test_nor_along_the_ways(
+    browser: Browser, node: Running, scheme: str, screen: ViewportSize
+) -> None:
+    """Groups, credits, the way to a stranger, what asks before it costs, what is closed."""
+    settings = {"color_scheme": scheme, "viewport": screen, **STILL}
+    async with person(browser, node.base, "Joan Whitfield", **settings) as joan:
+        page = joan.page
+        await joan.open("Niklaus Frey")
+        await expect(page.locator(".asking")).to_be_visible()
+        await no_violations(page, "a request")
+        await page.goto(f"{node.base}/#")
+        await page.get_by_role("button", name="Groups").click()
+        await no_violations(page, "the groups")
+        await page.get_by_role("button", name="Heritage guild").click()
+        await no_violations(page, "a group")
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Settings of").click()
+        await page.get_by_role("button", name="Credit history").click()
+        await expect(page.locator(".entry").first).to_be_visible()
+        await no_violations(page, "the credits")
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Settings of").click()
+        await page.get_by_role("button", name="Blocked people").click()
+        await no_violations(page, "whom one blocks")
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="New conversation").click()
+        await page.get_by_role("dialog").get_by_role("searchbox").fill("light")
+        await no_violations(page, "somebody who is no connection")
+        await page.get_by_role("dialog").get_by_role("button", name="Hedy").click()
+        await expect(page.locator(".way")).to_contain_text("InMail")
+        await joan.field.fill("Would you light it?")
+        await joan.field.press("Enter")
+        await expect(page.get_by_role("button", name="Send for a credit")).to_be_visible()
+        await no_violations(page, "what asks before it costs")
+    async with person(browser, node.base, "Edith", **settings) as edith:
+        await edith.page.goto(f"{node.base}/#to/hedy")
+        await expect(edith.page.locator(".way")).to_contain_text("You cannot write to Hedy")
+        await no_violations(edith.page, "where no way leads")

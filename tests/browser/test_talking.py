@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.people import person
+from tests.browser.people import PHONE, person
 from tests.support.running import Process, Running
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -135,7 +135,7 @@ async def test_a_request_to_connect_is_accepted_or_ignored(browser: Browser, nod
         await expect(ada.page.locator(".requests")).to_be_hidden()
 
         await ada.page.get_by_role("button", name="New conversation").click()
-        await ada.page.get_by_label("Search your connections").fill("watan")
+        await ada.page.get_by_label("Search by name or id").fill("watan")
         await ada.page.get_by_role("checkbox", name="Ken Watanabe").check()
         await expect(ada.page.get_by_role("checkbox")).to_have_count(1)
         await ada.page.get_by_role("button", name="Start", exact=True).click()
@@ -251,8 +251,7 @@ async def test_a_revoked_member_is_told_and_stays_out(browser: Browser, node: Ru
 
 
 async def test_on_a_phone_it_is_one_or_the_other(browser: Browser, node: Running) -> None:
-    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-    async with person(browser, node.base, ADA, **phone) as ada:
+    async with person(browser, node.base, ADA, **PHONE) as ada:
         await expect(ada.field).to_be_hidden()
         await ada.row(GRACE).tap()
         await expect(ada.field).to_be_visible()

@@ -85,10 +85,10 @@ export class Conversations {
     this.change(id, { read, unread: Math.min(held.unread, Math.max(0, held.seq - read)) });
   }
 
-  /** @param {List} list @returns {Conversation[]} The latest active first. */
-  ordered(list = "all") {
+  /** @param {List} list @param {string} me @returns {Conversation[]} The latest active first. */
+  ordered(list = "all", me = "") {
     const at = (/** @type {Conversation} */ { id }) => this.active.get(id) ?? 0;
-    const shown = [...this.known.values()].filter((one) => belongs(one, list));
+    const shown = [...this.known.values()].filter((one) => belongs(one, list, me));
     return shown.sort((a, b) => at(b) - at(a));
   }
 
@@ -116,6 +116,16 @@ export function others({ participants }, me) {
 }
 
 /**
+ * What a member is in a conversation; of a large one nobody is told.
+ * @param {Conversation | undefined} conversation
+ * @param {string} member
+ * @returns {string} "participant", "manager" or "viewer".
+ */
+export function roleIn(conversation, member) {
+  return conversation?.participants.find((one) => one.member === member)?.role ?? "participant";
+}
+
+/**
  * @param {Conversation} conversation
  * @param {string} me
  * @param {People} people
@@ -123,7 +133,8 @@ export function others({ participants }, me) {
  */
 export function titleOf(conversation, me, people) {
   if (conversation.title) return conversation.title;
-  const members = others(conversation, me).map(({ member }) => member);
+  const talking = others(conversation, me).filter(({ role }) => role !== "viewer");
+  const members = talking.map(({ member }) => member);
   if (members.length === 1) return people.name(members[0]);
   if (members.length > 0) return members.map((member) => people.firstName(member)).join(", ");
   const count = conversation.participant_count ?? 0;

@@ -25,13 +25,21 @@ export function applyEvent(state, { event, data }, again = false) {
 /** @param {State} state @param {Message} message */
 export function applyMessage(state, message) {
   const { conversation, sender, deleted_at: deleted } = message;
-  if (state.conversations.get(conversation) === undefined) state.wanted.add(conversation);
-  const { cleared_seq: cleared = -1 } = state.conversations.get(conversation) ?? {};
+  const held = state.conversations.get(conversation);
+  if (held === undefined || opensAnew(held, message)) state.wanted.add(conversation);
+  const { cleared_seq: cleared = -1 } = held ?? {};
   if (message.seq <= cleared) return; // gone for oneself, whatever becomes of it
   state.conversations.hold(message, sender !== state.me && !deleted);
   const timeline = state.timelines.get(conversation);
   const inside = timeline?.first === undefined || message.seq >= timeline.first.seq;
   if (timeline?.loaded && inside) timeline.put(message);
+}
+
+/** Whether a new message comes where nothing was open: as a request, or it opens that again.
+ * @param {import("../protocol/types.js").Conversation} held @param {Message} message */
+function opensAnew(held, { seq, kind = "direct" }) {
+  if (held.kind !== "one_to_one" || seq <= held.seq || kind === "direct") return false;
+  return held.state !== "open" || held.last?.kind !== kind;
 }
 
 /** @type {Record<string, (state: State, data: any, again: boolean) => string[]>} */
@@ -96,19 +104,38 @@ const HANDLERS = {
   "connection.added": (state, data) => {
     state.people.learn([data]);
     state.connections.set(data.member, data);
+    wantWith(state, data.member);
     return ["connections", "list", "timeline"];
   },
   "connection.removed": (state, { member }) => {
     state.connections.delete(member);
+    wantWith(state, member);
     return ["connections", "timeline"];
+  },
+  "block.changed": (state, { member, blocked }) => {
+    if (blocked) state.blocked.set(member, state.people.get(member));
+    else state.blocked.delete(member);
+    return ["blocks", "list"];
   },
   "settings.changed": (state, data) => {
     takeSettings(state, data);
     return ["settings", "timeline"];
   },
   "request.received": wantConversation,
-  "request.answered": wantConversation,
-  "conversation.closed": wantConversation,
+  "request.answered": (state, { conversation, accepted }, again) => {
+    const words = accepted ? "The request was accepted." : "The request was declined.";
+    if (!again) state.notice(conversation, words);
+    return wantConversation(state, { conversation });
+  },
+  "conversation.closed": (state, { conversation }, again) => {
+    state.conversations.change(conversation, { state: "closed" });
+    if (!again) state.notice(conversation, "This conversation was closed.");
+    return wantConversation(state, { conversation });
+  },
+  "credits.changed": (state, { balance }) => {
+    state.balance = balance;
+    return ["credits"];
+  },
 };
 
 /**
@@ -137,12 +164,20 @@ function changedMessage(state, message) {
 /** @param {State} state @param {Fields} data */
 function wantConversation(state, { conversation }) {
   state.wanted.add(conversation);
-  return ["list"];
+  return ["list", "timeline"];
+}
+
+/** What two may do between them has changed, and with it their conversation's state.
+ * @param {State} state @param {string} member */
+function wantWith(state, member) {
+  const held = state.conversations.withMember(member);
+  if (held !== undefined && held.state !== "open") state.wanted.add(held.id);
 }
 
 /** @param {State} state @param {Fields} data */
 function goneInvitation(state, { invitation }) {
   state.invitations.delete(invitation);
+  state.invited.delete(invitation);
   return ["invitations"];
 }
 

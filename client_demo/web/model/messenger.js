@@ -14,12 +14,15 @@ import { Drafts } from "./own.js";
 import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
+import { Relations } from "./relations.js";
 import { State } from "./state.js";
 import { TypingSender } from "./typing.js";
+import { Ways } from "./ways.js";
 
 /** @typedef {import("../protocol/types.js").Event} Event */
 /** @typedef {import("../protocol/types.js").Fields} Fields */
 /** @typedef {import("../protocol/types.js").Message} Message */
+/** @typedef {import("../protocol/types.js").Settings} Settings */
 /** @typedef {import("../protocol/types.js").Welcome} Welcome */
 /** @typedef {import("./changes.js").Changes} Changes */
 /** @typedef {import("./outbox.js").Outgoing} Outgoing */
@@ -74,13 +77,14 @@ export class Messenger {
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, clientId, maxCost }) =>
+      send: ({ target, body, subject, clientId, maxCost }) =>
         command("message.send", {
           ...(target.startsWith(DRAFT)
             ? { to: target.slice(DRAFT.length) }
             : { conversation: target }),
           body,
           client_id: clientId,
+          ...(subject && { subject }),
           ...(maxCost > 0 ? { max_cost: maxCost } : {}),
         }),
       sent: (outgoing, result) => this.sent(outgoing, result),
@@ -88,6 +92,15 @@ export class Messenger {
       newId,
       random,
       clock,
+    });
+    const attempt = this.attempt.bind(this);
+    this.relations = new Relations({ state: this.state, attempt, newId });
+    this.ways = new Ways({
+      state: this.state,
+      reader: this.reader,
+      ask: this.ask,
+      attempt,
+      problem: ports.problem,
     });
     this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
     this.drafts = new Drafts(
@@ -144,6 +157,7 @@ export class Messenger {
     this.marker.atEnd = false; // the view says when it is
     this.changes.changed("open", "list", "timeline");
     if (this.state.link.phase === "live") await this.reader.opened(id);
+    if (this.state.openId === id) void this.ways.look();
     const mark = this.state.conversations.get(id);
     if (mark?.unread_mark && this.state.openId === id) this.read(id, mark.read);
   }
@@ -161,6 +175,7 @@ export class Messenger {
     this.typing.stop();
     this.state.open = { to: member };
     this.changes.changed("open", "list", "timeline");
+    void this.ways.look();
   }
 
   closeConversation() {
@@ -169,10 +184,15 @@ export class Messenger {
     this.changes.changed("open", "list", "timeline");
   }
 
-  /** @param {string[]} members @param {string} title @returns {Promise<string | null>} Its id. */
-  async startConversation(members, title) {
-    const params = { members, title, client_id: this.ports.newId() };
-    const result = await this.attempt("conversation.start", params);
+  /**
+   * With connections; a group's with members of it, with none an announcement to all of it.
+   * @param {string[]} members @param {string} title @param {string} [group]
+   * @param {(words: string) => void} [problem] Where to say that it did not happen.
+   * @returns {Promise<string | null>} Its id.
+   */
+  async startConversation(members, title, group, problem) {
+    const params = { members, title, client_id: this.ports.newId(), ...(group && { group }) };
+    const result = await this.attempt("conversation.start", params, problem);
     if (result === null) return null;
     await this.reader.conversation(result.conversation);
     return result.conversation;
@@ -182,12 +202,13 @@ export class Messenger {
     if (this.state.openId !== null) await this.reader.history(this.state.openId);
   }
 
-  /** @param {string} body */
-  send(body) {
+  /** @param {string} body @param {string} [subject] */
+  send(body, subject) {
     if (this.target === null) return;
     this.typing.sent();
     if (this.state.openId !== null) this.drafts.sent(this.state.openId);
-    if (!this.outbox.add(this.target, body)) this.ports.problem("Too many messages are waiting.");
+    if (!this.outbox.add(this.target, body, subject))
+      this.ports.problem("Too many messages are waiting.");
   }
 
   /** @param {string} message @param {string} body */
@@ -253,23 +274,9 @@ export class Messenger {
     return page;
   }
 
-  /** Answer a request to connect. @param {string} invitation @param {boolean} accept */
-  async answer(invitation, accept) {
-    const cmd = accept ? "invitation.accept" : "invitation.ignore";
-    if ((await this.attempt(cmd, { invitation })) === null) return;
-    this.state.invitations.delete(invitation);
-    this.changes.changed("invitations");
-  }
-
-  /** Answer a message request. @param {string} conversation @param {boolean} accept */
-  async answerRequest(conversation, accept) {
-    const cmd = accept ? "request.accept" : "request.decline";
-    await this.attempt(cmd, { conversation }); // its event has the conversation read again
-  }
-
-  /** @param {boolean} receipts */
-  async setReceipts(receipts) {
-    await this.attempt("settings.set", { receipts }); // its event changes what is shown
+  /** Change some of one's settings. @param {Partial<Settings>} settings */
+  async set(settings) {
+    await this.attempt("settings.set", settings); // its event changes what is shown
     this.changes.changed("settings");
   }
 
@@ -304,6 +311,7 @@ export class Messenger {
     }
     // It may have been opened before it was known whether there is a conversation already.
     if (open !== null && "to" in open && open === state.open) await this.openTo(open.to);
+    else void this.ways.look();
     this.outbox.resume();
     this.considerRead();
   }
@@ -319,16 +327,19 @@ export class Messenger {
     }
     applyEvent(this.state, event);
     if (this.state.wanted.size > 0) void this.reader.wanted();
+    this.ways.happened(event);
     this.considerRead();
   }
 
   /** @param {Outgoing} outgoing @param {Fields} result */
-  sent({ target, body, clientId }, { conversation, message, seq, kind, sent_at, duplicate }) {
+  sent({ target, body, subject, clientId }, { duplicate, ...made }) {
     const { state } = this;
+    const { conversation, message, seq, kind, sent_at } = made;
     // What a repeat answers with may have changed since; its events came or will come.
     if (!duplicate) {
-      const fields = { conversation, message, seq, kind, sent_at, body, client_id: clientId };
-      applyMessage(state, { ...fields, sender: state.me, rev: 0, reactions: [] });
+      const fields = { conversation, message, seq, kind, sent_at, body, subject };
+      const mine = { sender: state.me, client_id: clientId, rev: 0, reactions: [] };
+      applyMessage(state, { ...fields, ...mine });
     }
     if (target.startsWith(DRAFT)) {
       this.outbox.retarget(target, conversation);
@@ -359,13 +370,14 @@ export class Messenger {
    * A command that a person asked for: its failure is shown.
    * @param {string} cmd
    * @param {Fields} params
+   * @param {(words: string) => void} [problem] Where its failure is shown.
    * @returns {Promise<Fields | null>}
    */
-  async attempt(cmd, params) {
+  async attempt(cmd, params, problem = this.ports.problem) {
     try {
       return await this.ask(cmd, params);
     } catch (error) {
-      this.ports.problem(wordsFor(error));
+      problem(wordsFor(error));
       return null;
     }
   }

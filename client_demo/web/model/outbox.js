@@ -16,6 +16,7 @@ import { reconnectDelay } from "../net/schedule.js";
  * @property {string} clientId
  * @property {string} target A conversation's id, or "to:" and a member.
  * @property {string} body
+ * @property {string} subject Empty for none.
  * @property {number} writtenAt
  * @property {"pending" | "sending" | "failed"} state
  * @property {number} tries
@@ -51,15 +52,17 @@ export class Outbox {
   /**
    * @param {string} target
    * @param {string} body
+   * @param {string} [subject]
    * @returns {boolean} Whether it was taken: too much may be waiting already.
    */
-  add(target, body) {
+  add(target, body, subject = "") {
     if (this.all.length >= KEPT) return false;
     const { newId, clock, changed } = this.ports;
     this.all.push({
       clientId: newId(),
       target,
       body,
+      subject,
       writtenAt: clock.now(),
       state: "pending",
       tries: 0,

@@ -15,6 +15,7 @@
 export const LISTS = {
   all: "Inbox",
   unread: "Unread",
+  requests: "Requests",
   starred: "Starred",
   archived: "Archived",
   reported: "Reported",
@@ -26,13 +27,20 @@ export function isArchived({ archived_seq: archived = -1, seq }) {
   return archived >= seq;
 }
 
-/** @param {Conversation} conversation @param {List} list */
-export function belongs(conversation, list) {
+/** Whether a message request waits here for oneself.
+ * @param {Conversation} conversation @param {string} me */
+export function asksMe({ state, last }, me) {
+  return state === "request" && Boolean(last) && last?.sender !== me;
+}
+
+/** @param {Conversation} conversation @param {List} list @param {string} [me] */
+export function belongs(conversation, list, me = "") {
   const { cleared_seq: cleared = -1, seq, reported, starred, unread, unread_mark } = conversation;
   if (cleared >= seq || Boolean(reported) !== (list === "reported")) return false;
   if (list === "reported") return true;
   if (list === "starred") return Boolean(starred);
   if (isArchived(conversation) !== (list === "archived")) return false;
+  if (list === "requests") return asksMe(conversation, me);
   return list !== "unread" || unread > 0 || Boolean(unread_mark);
 }
 

@@ -2,6 +2,8 @@
 
 /** @typedef {import("../protocol/types.js").Profile} Profile */
 
+export const ERASED = "erased.member"; // whoever has been erased; nobody to write to
+
 export class People {
   constructor() {
     /** @type {Map<string, Profile>} */
@@ -34,6 +36,13 @@ export class People {
   /** @param {string} member */
   name(member) {
     return this.get(member).name;
+  }
+
+  /** All that are known but those left out. @param {(member: string) => boolean} leftOut */
+  besides(leftOut) {
+    return [...this.known.values()].filter(
+      ({ member }) => member !== ERASED && !leftOut(member),
+    );
   }
 
   /** @param {string} member */

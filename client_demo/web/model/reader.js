@@ -46,24 +46,30 @@ export class Reader {
 
   async readEverything() {
     const { state } = this;
-    const [list, connections, invitations, settings] = await Promise.all([
+    const [list, connections, invitations, blocks, { groups = [] }, settings] = await Promise.all([
       this.ask("conversation.list", { limit: LIST_PAGE }),
       this.pages("connection.list", "members"),
       this.pages("invitation.list", "invitations"),
+      this.pages("block.list", "members"),
+      this.ask("group.list", {}),
       this.ask("settings.get", {}),
     ]);
     state.reset();
-    state.people.learn(connections.items);
+    state.people.learn([...connections.items, ...blocks.items]);
     for (const profile of connections.items) state.connections.set(profile.member, profile);
     for (const one of invitations.items) {
       if (one.to === state.me) state.invitations.set(one.invitation, one);
+      else state.invited.set(one.invitation, one.to);
     }
+    for (const profile of blocks.items) state.blocked.set(profile.member, profile);
+    state.groups = groups;
     takeSettings(state, settings);
     this.takeList(list);
     state.ready = true;
-    state.changes.changed("list", "connections", "invitations", "settings", "timeline");
+    state.changes.changed("list", "connections", "invitations", "blocks", "settings");
+    state.changes.changed("groups", "timeline");
     // Each was read at its own moment: from the earliest on, applying twice is harmless.
-    this.replay(earliest([list.at, connections.at, invitations.at]));
+    this.replay(earliest([list.at, connections.at, invitations.at, blocks.at]));
     if (state.openId !== null) await this.opened(state.openId);
     await this.wanted();
   }
@@ -76,7 +82,7 @@ export class Reader {
    */
   async pages(cmd, field) {
     const first = await this.ask(cmd, { limit: WHOLE_PAGE });
-    const items = [...first[field]];
+    const items = [...(first[field] ?? [])];
     let { next } = first;
     for (let page = 1; next && page < MOST_PAGES; page += 1) {
       const more = await this.ask(cmd, { limit: WHOLE_PAGE, before: next });
@@ -110,6 +116,15 @@ export class Reader {
       for (const one of conversations) this.state.conversations.put(one, 0);
       this.state.changes.changed("list");
       for (const { at } of conversations) this.replay(at);
+    });
+  }
+
+  /** The groups one is in, which no event tells of. */
+  groups() {
+    return this.once("groups", async () => {
+      const { groups = [] } = await this.ask("group.list", {});
+      this.state.groups = groups;
+      this.state.changes.changed("groups");
     });
   }
 

@@ -10,14 +10,21 @@ import { People } from "./people.js";
 import { Timeline } from "./timeline.js";
 import { TypingBoard } from "./typing.js";
 
+/** @typedef {import("../protocol/types.js").Group} Group */
 /** @typedef {import("../protocol/types.js").Invitation} Invitation */
 /** @typedef {import("../protocol/types.js").Profile} Profile */
 /** @typedef {import("../protocol/types.js").Settings} Settings */
+/** @typedef {import("../protocol/types.js").Way} Way */
 /** @typedef {import("../net/clock.js").Clock} Clock */
 /** @typedef {import("../net/link.js").LinkState} LinkState */
 /**
  * What is open: a conversation, or one with a member that has no message yet.
  * @typedef {{conversation: string, unreadFrom: number} | {to: string}} Open
+ *
+ * @typedef {object} Explained What the server says of writing to a member.
+ * @property {string} member
+ * @property {Way[]} ways None where it says why there is none.
+ * @property {string} words Why nothing can be said of the ways; empty otherwise.
  *
  * @typedef {object} Notice What happened between messages; seen live only.
  * @property {number} afterSeq
@@ -47,6 +54,16 @@ export class State {
     this.connections = new Map();
     /** @type {Map<string, Invitation>} Those received and not answered. */
     this.invitations = new Map();
+    /** @type {Map<string, string>} Those sent and not answered: invitation → whom it asks. */
+    this.invited = new Map();
+    /** @type {Map<string, Profile>} Whom oneself blocks. */
+    this.blocked = new Map();
+    /** @type {Group[]} Those one is in, as last read: no event tells of them. */
+    this.groups = [];
+    /** @type {Explained | null} Of whom the open conversation is with. */
+    this.explained = null;
+    /** @type {number | null} One's credits, once something has told of them. */
+    this.balance = null;
     /** @type {Settings} */
     this.settings = { receipts: true };
     /** @type {import("../protocol/types.js").Fields} What the server says it allows. */
@@ -93,6 +110,9 @@ export class State {
     this.typing.clear();
     this.connections.clear();
     this.invitations.clear();
+    this.invited.clear();
+    this.blocked.clear();
+    this.balance = null;
     this.ready = false;
   }
 }

@@ -67,6 +67,26 @@
  *
  * @typedef {object} Settings
  * @property {boolean} receipts Read receipts and typing indicators, given and got.
+ * @property {boolean} [inmail] Whether one takes InMail.
+ * @property {boolean} [open_profile] Whether anybody may write, free; with a plan only.
+ *
+ * @typedef {object} Way One of the ways that may lead to a member.
+ * @property {string} kind "direct", "open_profile", "group" or "inmail".
+ * @property {boolean} allowed
+ * @property {number} cost In credits.
+ * @property {string[]} needs What would open it: "connect", "wait", "upgrade", "buy credits".
+ *
+ * @typedef {object} Group One that oneself is in.
+ * @property {string} group
+ * @property {string} name
+ * @property {"owner" | "manager" | "member"} role
+ * @property {number} size
+ *
+ * @typedef {object} LedgerEntry
+ * @property {number} at_ms
+ * @property {number} change In credits, up or down.
+ * @property {string} reason
+ * @property {number} [expires_at]
  *
  * @typedef {object} Event
  * @property {string} event Its name, e.g. "message.created".

@@ -1,5 +1,7 @@
 /** What a message request asks of who has it before them, and says to who sent it. */
 
+import { asksMe } from "../model/own.js";
+import { writingIn } from "../model/ways.js";
 import { fill, h } from "./dom.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -16,25 +18,29 @@ export function asking(messenger) {
   const buttons = h("div", { class: "request-actions" }, accept, decline);
   const element = h("div", { class: "asking", role: "note", hidden: true }, words, buttons);
   const answer = (/** @type {boolean} */ yes) => () => {
-    if (state.openId !== null) void messenger.answerRequest(state.openId, yes);
+    if (state.openId !== null) void messenger.ways.answer(state.openId, yes);
   };
   accept.addEventListener("click", answer(true));
   decline.addEventListener("click", answer(false));
 
   function draw() {
     const held = state.conversations.get(state.openId);
-    element.hidden = held?.state !== "request" || held.last === undefined;
-    if (held?.last === undefined || element.hidden) return;
-    const mine = held.last.sender === state.me;
-    buttons.hidden = mine;
+    const sender = held?.last?.sender;
+    element.hidden = held?.state !== "request" || sender === undefined;
+    if (held === undefined || sender === undefined) return;
+    // Across one's own block there is nothing to answer.
+    if (writingIn(state).why === "blocked") element.hidden = true;
+    const asks = asksMe(held, state.me);
+    buttons.hidden = !asks;
+    const who = state.people.firstName(sender);
     fill(
       words,
-      mine
-        ? "Your request waits for an answer."
-        : `${state.people.firstName(held.last.sender)} asks to write to you. Writing back accepts it.`,
+      asks
+        ? `${who} asks to write to you. Writing back accepts it.`
+        : "Your request waits for an answer.",
     );
   }
 
-  changes.on(["open", "list", "timeline"], draw);
+  changes.on(["open", "list", "timeline", "blocks"], draw);
   return element;
 }

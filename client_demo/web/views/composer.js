@@ -1,12 +1,15 @@
 /** Where one writes: a field that grows, sends by Enter, and can take up an earlier message. */
 
+import { writingIn } from "../model/ways.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { wayNote } from "./way.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 /** @typedef {import("../protocol/types.js").Message} Message */
 
 const MOST_CHARACTERS = 8_000; // the rulebook's default, until the server has said its own
+const INMAIL_CHARACTERS = 2_000; // likewise; of a first one
 const DRAFTS_KEPT = 50;
 const NEW = "to:";
 
@@ -30,23 +33,26 @@ export function composer(messenger) {
     h("span", {}, "Editing your message"),
     stopEditing,
   );
+  const way = wayNote(messenger, () => {
+    anewIn = target;
+    drawWay();
+    field.focus();
+  });
   const form = h(
     "form",
     { class: "composer", on: { submit } },
     editing,
+    way.subject,
     h("div", { class: "composer-field" }, field, send),
   );
-  const closed = h(
-    "p",
-    { class: "composer-closed", hidden: true },
-    "This conversation is closed.",
-  );
-  const element = h("div", { class: "composer-place" }, form, closed);
+  const element = h("div", { class: "composer-place" }, way.element, form);
 
   /** @type {Message | null} */
   let edited = null;
   /** @type {string | null} */
   let target = null;
+  /** @type {string | null} Where one writes on although it was closed. */
+  let anewIn = null;
   /** @type {Map<string, string>} What was begun where there is no conversation yet. */
   const drafts = new Map();
 
@@ -71,8 +77,9 @@ export function composer(messenger) {
     const body = field.value.trim();
     if (body === "") return;
     const message = edited;
+    const about = way.takeSubject();
     setText("");
-    if (message === null) return messenger.send(body);
+    if (message === null) return messenger.send(body, about);
     cancelEditing();
     if (body !== message.body) void messenger.edit(message.message, body);
   }
@@ -106,6 +113,7 @@ export function composer(messenger) {
   function edit(message) {
     edited = message;
     editing.hidden = false;
+    drawWay();
     setText(message.body ?? "");
     field.focus();
   }
@@ -114,6 +122,7 @@ export function composer(messenger) {
     edited = null;
     editing.hidden = true;
     setText("");
+    drawWay();
   }
 
   /** @param {string} text */
@@ -131,17 +140,30 @@ export function composer(messenger) {
   /** Another conversation is open, or this one has changed. */
   function draw() {
     const { state } = messenger;
-    const left = state.conversations.get(state.openId)?.state === "closed";
-    form.hidden = left;
-    closed.hidden = !left;
-    field.maxLength = state.limits.body_characters ?? MOST_CHARACTERS;
-    if (messenger.target === target) return;
+    if (messenger.target === target) return drawWay();
     if (target !== null) keepDraft(target);
     target = messenger.target;
+    anewIn = null;
     edited = null;
     editing.hidden = true;
+    way.takeSubject();
+    drawWay();
     const held = state.conversations.get(state.openId)?.draft;
     setText(drafts.get(target ?? "") ?? held ?? "");
+  }
+
+  /** Whether one may write here, and what a first message would be. */
+  function drawWay() {
+    const { state } = messenger;
+    const { may, fresh } = writingIn(state);
+    const writes = may || (fresh !== null && anewIn === target);
+    if (may || !writes) anewIn = null;
+    const most = state.limits.body_characters ?? MOST_CHARACTERS;
+    field.maxLength = fresh?.kind === "inmail" ? Math.min(INMAIL_CHARACTERS, most) : most;
+    way.draw(writes, edited !== null);
+    const hadFocus = form.contains(document.activeElement);
+    form.hidden = !writes;
+    if (hadFocus && !writes && !way.element.hidden) way.element.focus(); // it says why
   }
 
   /** A draft has changed, perhaps on another device: nothing that is being written is lost. */
@@ -164,7 +186,14 @@ export function composer(messenger) {
     for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
   }
 
-  changes.on(["open", "list"], draw);
+  changes.on(["open", "list", "connections", "blocks", "ways", "credits", "groups"], draw);
   changes.on(["drafts"], drawDraft);
-  return { element, edit, draw, focus: () => field.focus() };
+  /** Where one writes, or what says why one cannot. */
+  function focus() {
+    draw();
+    if (form.hidden) way.element.focus();
+    else field.focus();
+  }
+
+  return { element, edit, draw, focus };
 }

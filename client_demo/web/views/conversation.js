@@ -19,8 +19,9 @@ import { typingInWords } from "./words.js";
  * @param {object} ports
  * @param {() => number} ports.now
  * @param {() => void} ports.back To the list, on a narrow screen.
+ * @param {(member: string) => void} ports.openTo
  */
-export function conversationView(messenger, { now, back }) {
+export function conversationView(messenger, { now, back, openTo }) {
   const { state, changes } = messenger;
   const writing = composer(messenger);
   const timeline = timelineView({
@@ -84,7 +85,7 @@ export function conversationView(messenger, { now, back }) {
     h("p", {}, "Pick a conversation, or start one."),
   );
   const element = h("main", { class: "pane" }, open, nothing);
-  details.addEventListener("click", () => openDetails(messenger));
+  details.addEventListener("click", () => openDetails(messenger, openTo));
   own.addEventListener("click", () => openOwn(messenger, back));
 
   function draw() {
@@ -102,12 +103,7 @@ export function conversationView(messenger, { now, back }) {
     fill(picture, avatars(profiles));
     fill(title, held ? titleOf(held, state.me, state.people) : (profiles[0]?.name ?? "…"));
     const several = held !== undefined && held.kind !== "one_to_one";
-    fill(
-      subtitle,
-      several
-        ? `${held.participant_count ?? held.participants.length} people`
-        : (profiles[0]?.headline ?? ""),
-    );
+    fill(subtitle, several ? sizeInWords(held) : (profiles[0]?.headline ?? ""));
     details.hidden = !several;
     own.hidden = held === undefined;
   }
@@ -123,6 +119,14 @@ export function conversationView(messenger, { now, back }) {
   changes.on(["open", "typing"], drawTyping);
 
   return { element, draw, focus: () => writing.focus(), focusTitle: () => title.focus() };
+}
+
+/** @param {import("../protocol/types.js").Conversation} conversation */
+function sizeInWords({ kind, participants, participant_count: count = participants.length }) {
+  const viewers = participants.filter(({ role }) => role === "viewer").length;
+  const people = count === 1 ? "1 person" : `${count} people`;
+  const reading = viewers > 0 ? ` · ${viewers} more can read` : "";
+  return `${kind === "group" ? "Group · " : ""}${people}${reading}`;
 }
 
 function dots() {

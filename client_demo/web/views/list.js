@@ -1,6 +1,7 @@
 /** The conversations, the latest active first. */
 
 import { others, titleOf } from "../model/conversations.js";
+import { asksMe } from "../model/own.js";
 import { avatars } from "./avatar.js";
 import { fill, h, hidden, keep } from "./dom.js";
 import { icon } from "./icons.js";
@@ -33,7 +34,7 @@ export function conversationList(messenger, { now, open }) {
   list.addEventListener("keydown", (event) => moveFocus(list, event));
 
   function draw() {
-    const rows = state.conversations.ordered(which).map((conversation) => rowOf(conversation));
+    const rows = state.conversations.ordered(which, state.me).map((one) => rowOf(one));
     keep(list, rows, () => h("li", {}), show);
     more.hidden = which !== "all" || state.conversations.next === null;
     empty.hidden = !state.ready || rows.length > 0;
@@ -42,12 +43,13 @@ export function conversationList(messenger, { now, open }) {
 
   /** @param {Conversation} conversation */
   function rowOf(conversation) {
-    const { id, unread, last, draft, muted, starred, unread_mark: mark } = conversation;
+    const { id, kind, unread, last, draft, muted, starred, unread_mark: mark } = conversation;
     const { me, people, typing } = state;
     const typers = typing.who(id).map((member) => people.firstName(member));
     const row = {
       conversation,
       title: titleOf(conversation, me, people),
+      group: kind === "group",
       draft: Boolean(draft) && state.openId !== id && typers.length === 0,
       preview: typers.length > 0 ? `${typingInWords(typers)}…` : previewOf(conversation),
       typing: typers.length > 0,
@@ -62,16 +64,18 @@ export function conversationList(messenger, { now, open }) {
   }
 
   /** @param {Conversation} conversation */
-  function previewOf({ last, kind }) {
+  function previewOf(conversation) {
+    const { last, kind } = conversation;
     if (!last) return "No messages yet";
     const { me, people } = state;
     const text = last.deleted_at ? "Message deleted" : (last.body ?? "");
     if (last.sender === me) return `You: ${text}`;
+    if (asksMe(conversation, me)) return `Request: ${text}`;
     return kind === "one_to_one" ? text : `${people.firstName(last.sender)}: ${text}`;
   }
 
   /** @param {HTMLElement} item @param {ReturnType<typeof rowOf>} row */
-  function show(item, { conversation, title, preview, typing, draft, time, open: isOpen }) {
+  function show(item, { conversation, group, title, preview, typing, draft, time, open: isOpen }) {
     const { id, unread, muted, starred, unread_mark: mark } = conversation;
     const profiles = others(conversation, state.me).map(({ member }) => state.people.get(member));
     const hadFocus = item.contains(document.activeElement);
@@ -89,6 +93,8 @@ export function conversationList(messenger, { now, open }) {
         { class: "row-title" },
         starred && h("span", { class: "star", title: "Starred" }, "★ ", hidden("Starred: ")),
         muted && h("span", { class: "sign", title: "Muted" }, icon("muted"), hidden("Muted: ")),
+        group &&
+          h("span", { class: "sign", title: "Of a group" }, icon("group"), hidden("Of a group: ")),
         title,
       ),
       h("span", { class: "row-time" }, time),

@@ -20,13 +20,15 @@ import { fullTime, namesInWords, timeOfDay } from "./words.js";
  * @property {(message: Message) => void} remove
  */
 
+const LEADS = " · leads the group";
+
 /**
  * @param {HTMLElement} item
  * @param {MessageRow} row
  * @param {MessagePorts} ports
  */
 export function showMessage(item, row, ports) {
-  const { message, mine, first, last, named } = row;
+  const { message, mine, first, last, named, leads, reads } = row;
   const { people } = ports.messenger.state;
   const profile = people.get(message.sender);
   const deleted = message.deleted_at !== undefined;
@@ -38,24 +40,29 @@ export function showMessage(item, row, ports) {
       "div",
       { class: "message-main" },
       !mine && named && first
-        ? h("span", { class: "message-sender" }, profile.name)
+        ? h("span", { class: "message-sender" }, profile.name, leads && LEADS)
         : hidden(mine ? "You:" : `${profile.name}:`),
       h(
         "div",
         { class: "bubble-line" },
         deleted
           ? h("p", { class: "bubble" }, "Message deleted")
-          : h(
-              "p",
-              { class: "bubble", dir: "auto", title: fullTime(message.sent_at) },
-              message.subject ? h("b", { class: "subject" }, message.subject) : null,
-              ...linked(message.body ?? ""),
-            ),
-        !deleted && actions(row, ports),
+          : bubble(message, fullTime(message.sent_at)),
+        !deleted && !reads && actions(row, ports),
       ),
       reactions(message, ports.messenger),
       meta(row, ports.messenger),
     ),
+  );
+}
+
+/** @param {{body?: string, subject?: string}} message @param {string} [title] */
+function bubble({ body = "", subject }, title) {
+  return h(
+    "p",
+    { class: "bubble", dir: "auto", title },
+    subject ? h("b", { class: "subject" }, subject) : null,
+    ...linked(body),
   );
 }
 
@@ -66,9 +73,10 @@ export function showMessage(item, row, ports) {
  * @param {Messenger} messenger
  */
 export function showOutgoing(item, { outgoing, first }, { outbox }) {
-  const { body, clientId, cost, state, words } = outgoing;
-  const failed = state === "failed";
-  item.className = classes("message mine last outgoing", { first, failed });
+  const { body, subject, clientId, cost, state, words } = outgoing;
+  const asks = state === "failed" && cost > 0;
+  const failed = state === "failed" && !asks;
+  item.className = classes("message mine last outgoing", { first, failed, asks });
   const button = (/** @type {string} */ text, /** @type {() => void} */ click) =>
     h("button", { type: "button", class: "link", on: { click } }, text);
   fill(
@@ -77,14 +85,14 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
       "div",
       { class: "message-main" },
       hidden("You:"),
-      h("div", { class: "bubble-line" }, h("p", { class: "bubble", dir: "auto" }, ...linked(body))),
-      failed
+      h("div", { class: "bubble-line" }, bubble({ body, subject })),
+      failed || asks
         ? h(
             "p",
-            { class: "meta failed", role: "alert" },
-            cost > 0 ? words : `Not sent. ${words} `,
+            { class: classes("meta", { failed }), role: "alert" },
+            asks ? words : `Not sent. ${words}`,
             " ",
-            cost > 0
+            asks
               ? button(`Send for ${cost === 1 ? "a credit" : `${cost} credits`}`, () =>
                   outbox.retry(clientId, cost),
                 )
@@ -155,11 +163,12 @@ function reactions(message, messenger) {
 }
 
 /** The time at the end of a group, and who has seen it. @param {MessageRow} row @param {Messenger} messenger */
-function meta({ message, last, seen }, { state: { people } }) {
+function meta({ message, last, named, seen }, { state: { people } }) {
   const parts = [];
   if (last) parts.push(timeOfDay(message.sent_at));
   const kind = KINDS[message.kind ?? ""];
-  if (last && kind !== undefined && !message.deleted_at) parts.push(kind);
+  // Among several all messages are of one kind, which the head says.
+  if (last && kind !== undefined && !named && !message.deleted_at) parts.push(kind);
   if (message.edited_at && !message.deleted_at) parts.push("edited");
   if (seen.length > 0) {
     parts.push(`Seen by ${namesInWords(seen.map((who) => people.firstName(who)))}`);

@@ -1,11 +1,13 @@
-/** Choosing whom to write to: one connection, or several and a title. */
+/** Choosing whom to write to: one connection, several and a title, or somebody who is none. */
 
-import { avatar } from "./avatar.js";
+import { chooser, matching, personParts, whoeverHas } from "./choose.js";
 import { openDialog } from "./dialog.js";
-import { fill, h, keep } from "./dom.js";
+import { fill, h } from "./dom.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 /** @typedef {import("../protocol/types.js").Profile} Profile */
+
+const MOST_OTHERS = 8; // shown of those who are no connections; more words find the rest
 
 /**
  * @param {Messenger} messenger
@@ -15,17 +17,6 @@ import { fill, h, keep } from "./dom.js";
  */
 export function openNewConversation(messenger, { openTo, open }) {
   const { state } = messenger;
-  /** @type {Set<string>} */
-  const chosen = new Set();
-  const filter = h("input", {
-    id: "filter",
-    type: "search",
-    placeholder: "Search your connections",
-    "aria-label": "Search your connections",
-    autocomplete: "off",
-  });
-  const list = h("ul", { class: "people compact choose", role: "list" });
-  const empty = h("p", { class: "empty" });
   const title = h("input", { id: "new-title", type: "text", maxlength: 100, autocomplete: "off" });
   const titled = h(
     "div",
@@ -34,25 +25,39 @@ export function openNewConversation(messenger, { openTo, open }) {
     title,
   );
   const start = h("button", { type: "submit", class: "primary" });
+  const others = h("ul", { class: "people compact", role: "list" });
+  const elsewhere = h(
+    "div",
+    { class: "others" },
+    h("h3", { class: "section-title" }, "Not connected to you"),
+    others,
+  );
+  const people = chooser({
+    label: "Search by name or id",
+    from: () => [...state.connections.values()],
+    none: (words) => {
+      if (strangers(words).length > 0) return "";
+      return state.connections.size === 0 ? "You have no connections yet." : "Nobody matches.";
+    },
+    changed: describe,
+  });
   const form = h(
     "form",
     { class: "new-conversation" },
-    filter,
-    list,
-    empty,
+    people.element,
+    elsewhere,
     titled,
     h("div", { class: "dialog-actions" }, start),
   );
   const dialog = openDialog("New conversation", form);
 
-  filter.addEventListener("input", draw);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void begin();
   });
 
   async function begin() {
-    const members = [...chosen];
+    const members = [...people.chosen];
     if (members.length === 0) return;
     dialog.close();
     if (members.length === 1) return openTo(members[0]);
@@ -60,60 +65,44 @@ export function openNewConversation(messenger, { openTo, open }) {
     if (id !== null) open(id);
   }
 
-  function draw() {
-    const wanted = filter.value.trim().toLocaleLowerCase();
-    const matches = (/** @type {Profile} */ { name, headline }) =>
-      `${name} ${headline ?? ""}`.toLocaleLowerCase().includes(wanted);
-    const people = [...state.connections.values()].filter(matches);
-    people.sort((a, b) => a.name.localeCompare(b.name));
-    keep(
-      list,
-      people.map((profile) => ({ key: profile.member, signature: "", profile })),
-      () => h("li"),
-      show,
-    );
-    empty.hidden = people.length > 0;
-    fill(
-      empty,
-      state.connections.size === 0
-        ? "You have no connections yet."
-        : "None of your connections matches.",
-    );
-    describe();
-  }
-
   function describe() {
-    titled.hidden = chosen.size < 2;
-    start.disabled = chosen.size === 0;
-    fill(start, chosen.size > 1 ? `Start with ${chosen.size} people` : "Start");
+    const { size } = people.chosen;
+    titled.hidden = size < 2;
+    start.disabled = size === 0;
+    fill(start, size > 1 ? `Start with ${size} people` : "Start");
+    const found = strangers(people.wanted());
+    elsewhere.hidden = found.length === 0 || size > 0;
+    fill(others, ...found.map(strangerRow));
   }
 
-  /** @param {HTMLElement} item @param {{profile: Profile}} row */
-  function show(item, { profile }) {
-    const { member, name, headline } = profile;
-    const box = h("input", { type: "checkbox", checked: chosen.has(member) });
-    box.addEventListener("change", () => {
-      if (box.checked) chosen.add(member);
-      else chosen.delete(member);
-      describe();
-    });
-    fill(
-      item,
+  /** Members who are no connections: those the page has heard of, or whoever has this very id.
+   * @param {string} words @returns {Profile[]} */
+  function strangers(words) {
+    if (words === "") return [];
+    const { me, people: heard, connections } = state;
+    const unknown = heard.besides((member) => member === me || connections.has(member));
+    const found = matching(unknown, words).slice(0, MOST_OTHERS);
+    const nobody = found.length === 0 && matching([...connections.values()], words).length === 0;
+    return nobody && words !== me ? whoeverHas(words) : found;
+  }
+
+  /** @param {Profile} profile */
+  function strangerRow(profile) {
+    const click = () => {
+      dialog.close();
+      openTo(profile.member);
+    };
+    return h(
+      "li",
+      {},
       h(
-        "label",
-        { class: "person" },
-        avatar(profile),
-        h(
-          "span",
-          { class: "person-text" },
-          h("span", { class: "person-name" }, name),
-          h("span", { class: "person-headline" }, headline ?? ""),
-        ),
-        box,
+        "button",
+        { type: "button", class: "person", title: `Write to ${profile.name}`, on: { click } },
+        ...personParts(profile),
       ),
     );
   }
 
-  draw();
-  filter.focus();
+  people.draw();
+  people.focus();
 }

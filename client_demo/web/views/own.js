@@ -1,6 +1,7 @@
-/** What one may do with a conversation for oneself alone, and reporting it. */
+/** What one may do with a conversation for oneself alone, reporting it, and closing it. */
 
 import { isArchived } from "../model/own.js";
+import { otherIn } from "../model/ways.js";
 import { confirmDialog, openDialog } from "./dialog.js";
 import { h } from "./dom.js";
 
@@ -22,6 +23,7 @@ export function openOwn(messenger, back) {
   if (id === null || held === undefined) return;
   const mark = (/** @type {Record<string, boolean>} */ marks) => void messenger.mark(id, marks);
   const archived = isArchived(held);
+  const other = otherIn(messenger.state);
   /** @type {[string, () => void][]} */
   const actions = [
     [held.starred ? "Remove star" : "Star", () => mark({ starred: !held.starred })],
@@ -44,6 +46,9 @@ export function openOwn(messenger, back) {
       ? ["Take back into inbox", () => mark({ reported: false })]
       : ["Report", () => openReport(messenger, id, back)],
   ];
+  if (other !== null) actions.push(blocking(messenger, other));
+  const closes = mayClose(messenger);
+  const close = h("button", { type: "button", class: "danger" }, "Close this conversation");
   const remove = h("button", { type: "button", class: "danger" }, "Delete for me");
   const buttons = actions.map(([words, run]) =>
     h(
@@ -65,7 +70,19 @@ export function openOwn(messenger, back) {
     "This conversation",
     h("p", { class: "fine" }, "All this is for you alone: nobody else is told."),
     h("div", { class: "own-actions" }, ...buttons, remove),
+    closes ? h("p", { class: "fine" }, "This is told to the other:") : null,
+    closes ? close : null,
   );
+  close.addEventListener("click", () => {
+    dialog.close();
+    const who = messenger.state.people.firstName(other ?? "");
+    confirmDialog(
+      `Close this conversation to ${who}?`,
+      `${who} can write to you here no more, and is told that it is closed. What was written stays with you both.`,
+      "Close it",
+      () => void messenger.ways.close(id),
+    );
+  });
   remove.addEventListener("click", () => {
     dialog.close();
     confirmDialog(
@@ -78,6 +95,31 @@ export function openOwn(messenger, back) {
       },
     );
   });
+}
+
+/** What it says and does to block the other, or to lift that.
+ * @param {Messenger} messenger @param {string} other @returns {[string, () => void]} */
+function blocking({ state, relations }, other) {
+  const who = state.people.firstName(other);
+  if (state.blocked.has(other)) return [`Unblock ${who}`, () => void relations.block(other, false)];
+  const ask = () =>
+    confirmDialog(
+      `Block ${who}?`,
+      `Nothing new passes between you, and a connection between you ends. ${who} is not told.`,
+      "Block",
+      () => void relations.block(other, true),
+    );
+  return [`Block ${who}`, ask];
+}
+
+/** Whether an answer or an Open Profile has opened it: connections part instead.
+ * @param {Messenger} messenger */
+function mayClose({ state }) {
+  const held = state.conversations.get(state.openId);
+  const other = otherIn(state);
+  if (held?.state !== "open" || other === null) return false;
+  if (state.connections.has(other) || state.blocked.has(other)) return false;
+  return held.last?.kind !== "direct";
 }
 
 /** @param {Messenger} messenger @param {string} id @param {() => void} back */

@@ -32,7 +32,7 @@ export function requests(messenger) {
   function show(item, { invitation, from, note }) {
     const profile = state.people.get(from);
     const answer = (/** @type {boolean} */ accept) => ({
-      click: () => void messenger.answer(invitation, accept),
+      click: () => void messenger.relations.answer(invitation, accept),
     });
     fill(
       item,

@@ -3,6 +3,7 @@
  * its way. Pure: made anew from the state each time.
  */
 
+import { roleIn } from "../model/conversations.js";
 import { seenBy } from "../model/receipts.js";
 import { dayKey } from "./words.js";
 
@@ -19,6 +20,8 @@ import { dayKey } from "./words.js";
  * @property {boolean} first Of a group by one sender.
  * @property {boolean} last
  * @property {boolean} named Whether to say who wrote it: there are several.
+ * @property {boolean} leads Whether its sender leads the group that this conversation is of.
+ * @property {boolean} reads Whether one only reads here: there is nothing to do with a message.
  * @property {string[]} seen Who has seen up to here.
  *
  * @typedef {{kind: "outgoing", key: string, signature: string, outgoing: Outgoing, first: boolean}} OutgoingRow
@@ -44,6 +47,8 @@ export function rowsOf(state, outgoing) {
   const unreadFrom = open !== null && "conversation" in open ? open.unreadFrom : Infinity;
   const notices = [...(openId === null ? [] : (state.notices.get(openId) ?? []))];
   const named = conversation !== undefined && conversation.kind !== "one_to_one";
+  const reads =
+    named && (conversation.state === "closed" || roleIn(conversation, me) === "viewer");
 
   /** @type {TimelineRow[]} */
   const rows = [];
@@ -89,6 +94,8 @@ export function rowsOf(state, outgoing) {
       first: group === null || !joins(group.message, message),
       last: true,
       named,
+      leads: roleIn(conversation, message.sender) === "manager",
+      reads,
       seen: seen.get(message.message) ?? [],
     };
     if (group !== null && !row.first) group.last = false;
@@ -123,8 +130,9 @@ function joins(before, after) {
 }
 
 /** @param {MessageRow} row @param {State} state */
-function signatureOf({ message, first, last, seen }, { people }) {
+function signatureOf({ message, first, last, leads, reads, seen }, { people }) {
   const { sender, message: id, rev, reactions, body, deleted_at: deleted } = message;
   const { name, avatar } = people.get(sender);
-  return JSON.stringify([id, rev, first, last, seen, name, avatar, reactions, body, deleted]);
+  const shown = [first, last, leads, reads, seen, name, avatar, reactions, body, deleted];
+  return JSON.stringify([id, rev, shown]);
 }

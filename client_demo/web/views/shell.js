@@ -6,6 +6,7 @@ import { banner } from "./banner.js";
 import { conversationView } from "./conversation.js";
 import { fill, h } from "./dom.js";
 import { finder } from "./finder.js";
+import { openGroups } from "./groups.js";
 import { icon } from "./icons.js";
 import { conversationList } from "./list.js";
 import { openNewConversation } from "./new_conversation.js";
@@ -37,12 +38,24 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
     choose: list.choose,
     searching: (on) => (list.element.hidden = on),
   });
-  const conversation = conversationView(messenger, { now: clock.now, back: () => go(null) });
+  const conversation = conversationView(messenger, {
+    now: clock.now,
+    back: () => go(null),
+    openTo: (to) => go({ to }),
+  });
   const create = () =>
     openNewConversation(messenger, {
       openTo: (to) => go({ to }),
       open: (id) => go({ conversation: id }),
     });
+  const groups = () => openGroups(messenger, (id) => go({ conversation: id }));
+  /** @param {string} label @param {string} name @param {() => void} click */
+  const tool = (label, name, click) =>
+    h(
+      "button",
+      { type: "button", class: "icon-button", "aria-label": label, title: label, on: { click } },
+      icon(name),
+    );
   const self = h("button", {
     type: "button",
     class: "self",
@@ -56,17 +69,8 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
       { class: "side-head" },
       h("img", { src: "/assets/rose.svg", alt: "", width: 30, height: 30 }),
       h("span", { class: "wordmark" }, "Subrosa"),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "icon-button",
-          "aria-label": "New conversation",
-          title: "New conversation",
-          on: { click: create },
-        },
-        icon("write"),
-      ),
+      tool("Groups", "group", groups),
+      tool("New conversation", "write", create),
     ),
     requests(messenger),
     find.form,
@@ -89,6 +93,8 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
     else if ("conversation" in route) await messenger.openConversation(route.conversation);
     else await messenger.openTo(route.to);
     if (route === null) return;
+    drawOpen(); // what is not shown yet takes no focus
+    conversation.draw();
     // On a phone the keyboard would cover what was just opened.
     if (matchMedia("(pointer: coarse)").matches) conversation.focusTitle();
     else conversation.focus();

@@ -5,6 +5,7 @@
  * added above or below. Only one message is in the tab order: the arrow keys move between them.
  */
 
+import { writingIn } from "../model/ways.js";
 import { fill, h, keep } from "./dom.js";
 import { icon } from "./icons.js";
 import { showMessage, showOutgoing } from "./message.js";
@@ -81,7 +82,8 @@ export function timelineView(ports) {
     older.hidden = !timeline?.loaded || !timeline.more;
     empty.hidden = rows.length > 0;
     const loading = state.openId !== null && !timeline?.loaded;
-    fill(empty, loading ? "Loading…" : "No messages yet. Say hello.");
+    const none = writingIn(state).may ? "No messages yet. Say hello." : "No messages yet.";
+    fill(empty, loading ? "Loading…" : none);
   }
 
   /** @param {TimelineRow} row */
@@ -127,7 +129,7 @@ export function timelineView(ports) {
     if (scrollTop < OLDER_AT_PX && !older.hidden) void messenger.loadOlder();
   }
 
-  changes.on(["timeline", "open"], draw);
+  changes.on(["timeline", "open", "ways"], draw);
   return { element, draw };
 }
 

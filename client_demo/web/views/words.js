@@ -10,6 +10,7 @@ const longDate = new Intl.DateTimeFormat(undefined, {
   month: "long",
 });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const list = new Intl.ListFormat("en", { style: "long", type: "conjunction" });
 
 /** @param {number} at @returns {string} "14:02" */
@@ -20,6 +21,11 @@ export function timeOfDay(at) {
 /** @param {number} at */
 export function fullTime(at) {
   return full.format(at);
+}
+
+/** @param {number} at @returns {string} "12 March 2026" */
+export function fullDate(at) {
+  return date.format(at);
 }
 
 /** @param {number} at @param {number} now @returns {string} As short as it can be understood. */
@@ -51,6 +57,11 @@ export function namesInWords(names) {
 export function typingInWords(names) {
   if (names.length === 1) return `${names[0]} is typing`;
   return names.length < 4 ? `${namesInWords(names)} are typing` : "Several people are typing";
+}
+
+/** @param {number} count @returns {string} "a credit", "3 credits" */
+export function creditsInWords(count) {
+  return count === 1 ? "a credit" : `${count} credits`;
 }
 
 /** @param {number} at @param {number} now */
