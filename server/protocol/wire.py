@@ -16,7 +16,7 @@ class Wire(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether the transport holds unsent bytes beyond its limit: give it nothing more."""
+        """Whether the transport holds unsent bytes: give it nothing more."""
 
     @property
     def peer(self) -> str:

@@ -86,10 +86,13 @@ class Outflow:
         now = self._loop.time()
         for start in range(0, len(due), LEASE_EVERY):
             # Looked at again and again: a process may be frozen in the midst of this.
-            give = self._hand_over if self.fences.valid else self._keep
+            valid = self.fences.valid
             for session in due[start : start + LEASE_EVERY]:
                 session.due = False
-                give(session, now)
+                if not valid:
+                    self._keep(session, now)
+                elif not session.hand_over_one():
+                    self._hand_over(session, now)
 
     def _seal(self) -> None:
         """Runs are read from here on: what comes next is another item."""
@@ -107,8 +110,6 @@ class Outflow:
         self._held.add(session)
 
     def _hand_over(self, session: Session, now: float) -> None:
-        if session.hand_over_one():
-            return
         try:
             session.flush(now, self._policy, self.seen)
         except Overflow:

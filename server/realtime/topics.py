@@ -29,7 +29,7 @@ class LiveTopic:
     def __init__(self, name: str, pos: int) -> None:
         self.name = name
         self.pos = pos
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}  # in the order of their coming, as memory has them
         self.runs: dict[Codec, Run] = {}  # of this tick and this audience
         self.waiting: dict[Session, int] = {}  # ahead of this node, at these positions
         self.early: dict[int, Event] = {}
@@ -83,12 +83,12 @@ class LiveTopic:
     def admit(self, session: Session) -> None:
         """This session is in the audience from the next event on."""
         self.cut_runs()
-        self.sessions.add(session)
+        self.sessions[session] = None
 
     def drop(self, session: Session) -> None:
         """This session is no longer in the audience."""
         self.cut_runs()
-        self.sessions.discard(session)
+        self.sessions.pop(session, None)
         self.waiting.pop(session, None)
 
     def add_to_runs(self, event: Event) -> bool:

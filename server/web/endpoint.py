@@ -30,12 +30,9 @@ class Limits:
     """For the peer to finish a closing handshake."""
     chatter: int = 1_048_576
     """Bytes that a peer may still send while it is being closed, before its window is shut."""
-    write_high: int = 65_536
-    write_low: int = 16_384
-    """Unsent bytes above which the wire is full, and below which it no longer is."""
     send_buffer: int = 131_072
-    """Bytes that the kernel takes below that (it counts double). What lies there cannot be taken
-    back, nor does the wire know of it; left to itself the kernel would take megabytes."""
+    """Bytes that the kernel takes (it counts double) before the wire is full. What lies there
+    cannot be taken back; left to itself the kernel would take megabytes."""
     unacknowledged_s: float = 30.0
     """After which the kernel gives up a connection whose peer takes nothing more."""
     head_size: int = 16_384

@@ -54,7 +54,6 @@ class WebSocketProtocol(asyncio.Protocol):
         "_controls_until",
         "_endpoint",
         "_fragments",
-        "_full",
         "_listener",
         "_loop",
         "_opcode",
@@ -64,6 +63,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_timer",
         "_transport",
         "_unread",
+        "full",
         "peer",
     )
 
@@ -90,23 +90,20 @@ class WebSocketProtocol(asyncio.Protocol):
         self._controls_until = 0.0
         self._chatter = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._full = False
+        self.full = False
         self._paused = False
 
     def open(self, response: bytes, subprotocol: str) -> None:
         """Answer the handshake, then ask the acceptor who listens. Called once, before data."""
-        limits = self._endpoint.limits
         self._connections.add(self)
         self._opcode = self._endpoint.opcode_of(subprotocol)
-        self._transport.set_write_buffer_limits(limits.write_high, limits.write_low)
+        # What the kernel does not take makes the wire full: the rest stays where it can be taken
+        # back. And uvloop then writes at once, not in another pass over all transports.
+        self._transport.set_write_buffer_limits(high=0, low=0)
         self._transport.write(response)
         self._listener = self._endpoint.acceptor.accepted(self, subprotocol)
 
     # The wire, as its listener uses it.
-
-    @property
-    def full(self) -> bool:
-        return self._full
 
     def write(self, frames: Sequence[bytes]) -> None:
         if self._state == _OPEN:
@@ -115,7 +112,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def close(self, code: int, reason: str = "") -> None:
         if self._state != _OPEN:
             return
-        if self._full:
+        if self.full:
             self.abort()
             return
         self._state = _CLOSING
@@ -165,16 +162,16 @@ class WebSocketProtocol(asyncio.Protocol):
         self._give_up_later()
 
     def pause_writing(self) -> None:
-        self._full = True
+        self.full = True
 
     def resume_writing(self) -> None:
-        self._full = False
+        self.full = False
         if self._state == _OPEN:
             self._listener.drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._state = _DEAF
-        self._full = False
+        self.full = False
         self._unread = b""
         self._forget_message()
         if self._timer is not None:
@@ -257,7 +254,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._controls += 1
         if self._controls > limits.controls:
             self.close(4013, "after_ms=5000")
-        elif pong and not self._full:
+        elif pong and not self.full:
             # A peer that does not read gets no pongs; one that pings again is answered then.
             self._transport.write(pong)
 
@@ -293,7 +290,7 @@ class WebSocketProtocol(asyncio.Protocol):
         The connection is half-closed and what still comes is thrown away. To close it whole with
         bytes unread would reset it, and the peer might never see the Close frame.
         """
-        if self._full:
+        if self.full:
             self.abort()
             return
         self._state = _DEAF

@@ -96,7 +96,7 @@ def attach_before_the_roster_is_passed() -> AbstractContextManager[object]:
     def too_soon(hub: Hub, session: Session, topic: str, pos: int, head: int) -> None:
         attach(hub, session, topic, pos, head)
         if topic in session.topics:
-            hub.topics[topic].sessions.add(session)
+            hub.topics[topic].sessions[session] = None
 
     return patch.object(Hub, "_attach", too_soon)
 

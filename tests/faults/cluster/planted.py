@@ -212,7 +212,7 @@ def resume_without_rights() -> None:
             if resume and topic in resume:
                 live = self._hold(session, topic, resume[topic], resume[topic])
                 if live is not None:
-                    live.sessions.add(session)
+                    live.sessions[session] = None
 
     Hub.open = careless  # type: ignore[method-assign]
 

@@ -29,7 +29,7 @@ def text() -> Connection:
 
 def test_an_open_wire_is_one_of_the_servers_connections(connection: Connection) -> None:
     assert connection.connections == {connection.wire}
-    assert connection.transport.limits == (65_536, 16_384)
+    assert connection.transport.limits == (0, 0)
     assert connection.wire.peer == "192.0.2.1:50123"
     assert not connection.wire.full
 
