@@ -28,7 +28,7 @@ PLANTED = {
     "fence_not_awaited": ("link frozen 7 s", "published", "leak"),
     "lease_for_ever": ("link frozen 7 s", "published", "leak"),
     "roster_after_delivery": ("clients cut", "revoking", "leak"),
-    "resume_without_rights": ("clients cut", "resuming", "leak"),
+    "resume_without_rights": ("clients cut", "resuming", "leak lost"),
     "signals_not_fenced": ("Redis slow", "published", "leak"),
     "locks_not_taken": ("clients cut", "accepted", "order lost twice phantom"),
     "keys_shared": ("clients cut", "accepted", "lost twice order phantom"),
