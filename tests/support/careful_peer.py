@@ -41,6 +41,7 @@ class CarefulPeer(Peer):
         super().__init__(url, token, encoding)
         self.positions: dict[str, int] = {}
         self._lost: set[str] = set()
+        self._connecting: dict[str, Any] | None = None
         self.wrong: list[str] = []
         self.stray: list[dict[str, Any]] = []
 
@@ -52,20 +53,26 @@ class CarefulPeer(Peer):
     ) -> None:
         await super().__aexit__(kind, value, trace)
         if kind is None:
-            assert self.wrong == []
+            assert self.wrong == [], self.wrong
 
     async def connect(self, **params: Any) -> dict[str, Any]:
         """The first command; positions are followed from here."""
-        result = await super().connect(**params)
+        self._connecting = params
+        return await super().connect(**params)
+
+    def _connected(self, params: dict[str, Any], result: dict[str, Any]) -> None:
         resumed: dict[str, int] = params.get("resume") or {}
         # Where topics are resumed in parts, only what comes tells from where.
         for topic, head in () if params.get("resume_more") else result["topics"].items():
             self.positions[topic] = head if topic in result["reset"] else resumed.get(topic, head)
-        return result
 
     async def _take(self, frame: dict[str, Any]) -> None:
         if why := misfit_of_frame(frame):
             self.wrong.append(f"{why} in {frame}")
+        if self._connecting is not None and "epoch" in frame.get("result", ()):
+            # Now, and not when its caller goes on: events may have come right behind it.
+            self._connected(self._connecting, frame["result"])
+            self._connecting = None
         if "pos" in frame:
             self._follow(frame["topic"], frame["pos"])
             if frame["event"] == "conversation.left":
