@@ -101,15 +101,16 @@ class Outbox:
 
         Raises: as `put`; CommandError; SessionEnded.
         """
-        entry = await self.put(params)
-        waiting = self._waiting.get(entry.client_id)
+        client_id = params.get("client_id") or uuid.uuid4().hex
+        # Before it is kept: where the session has ended, its outcome is there at once.
+        waiting = self._waiting.get(client_id)
         if waiting is None:
-            waiting = asyncio.get_running_loop().create_future()
-            self._waiting[entry.client_id] = waiting
+            waiting = self._waiting[client_id] = asyncio.get_running_loop().create_future()
         try:
+            await self.put({**params, "client_id": client_id})
             outcome = await asyncio.shield(waiting)
-        except asyncio.CancelledError:
-            self._waiting.pop(entry.client_id, None)
+        except BaseException:
+            self._waiting.pop(client_id, None)
             raise
         if isinstance(outcome, Exception):
             raise outcome

@@ -259,3 +259,16 @@ async def test_closing_ends_who_still_waits() -> None:
         await rig.tried(1)
     with pytest.raises(SessionEnded, match="closed"):
         await sending
+
+
+async def test_who_sends_when_the_session_has_just_ended_is_told() -> None:
+    rig = Rig()
+
+    async def ended(_: Entry) -> Map:
+        raise SessionEnded(4500, "unauthenticated")
+
+    rig.outbox._send = ended
+    async with rig.running() as outbox, asyncio.timeout(5):
+        for _ in range(2):
+            with pytest.raises(SessionEnded, match="4500"):
+                await outbox.send({"to": "grace", "body": "x"})
