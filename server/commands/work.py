@@ -80,12 +80,12 @@ class Work:
     def want(self, *wants: Want) -> None:
         """Raises `Missing` with all of these that are not known yet. To want or find a topic's
         row claims the topic: nobody else changes what it guards until the commit."""
-        known = self.world.known
-        for kind, ident in wants:
-            if ident not in known.get(kind, ()) and (kind, ident) not in self.put_rows:
-                raise Missing(
-                    [w for w in wants if w[1] not in known.get(w[0], ()) and w not in self.put_rows]
-                )
+        known, missing = self.world.known, list[Want]()
+        for want in wants:
+            if want[1] not in known.get(want[0], ()) and want not in self.put_rows:
+                missing.append(want)
+        if missing:
+            raise Missing(missing)
 
     def find(self, kind: type[R], ident: Ident) -> R | None:
         """The row as earlier commands and this one left it. Raises `Missing` if not read yet."""

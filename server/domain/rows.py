@@ -17,14 +17,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     anything that refers back, so that the collector need not look at the many that are cached."""
 
     identity: ClassVar[tuple[str, ...]] = ("key",)
-
-    @property
-    def ident(self) -> int | str | tuple[int | str, ...]:
-        """The value of the identity: bare for one field, a tuple for several."""
-        raise NotImplementedError  # each kind has its own, from its `identity`
+    ident: ClassVar[property]
+    """The value of the identity: bare for one field, a tuple for several."""
 
     def __init_subclass__(cls) -> None:
-        cls.ident = property(attrgetter(*cls.identity))  # type: ignore[assignment,method-assign]
+        cls.ident = property(attrgetter(*cls.identity))
 
 
 class Member(Row, frozen=True):

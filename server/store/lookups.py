@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Dialect
 
 from server.domain.rows import Row
 from server.store.tables import TABLES
-from server.store.values import Ways, way_in, ways_out
+from server.store.values import Ways, arrays, way_in, ways_out
 
 R = TypeVar("R", bound=Row)
 AT_ONCE = 500  # identities of one statement on SQLite
@@ -118,14 +118,13 @@ def _by_values(kind: type[Row], names: tuple[str, ...], size: int) -> str:
 def _by_arrays(sought: tuple[tuple[type[Row], tuple[str, ...]], ...], dialect: Dialect) -> str:
     """One statement for any number of identities of each kind, with an array for each of the
     columns that name them."""
-    place, arrays = 1, list[str]()
+    place, parts = 1, list[str]()
     for kind, names in sought:
-        types = [TABLES[kind].c[name].type.compile(dialect) for name in names]
-        wanted = ", ".join(f"${at}::{type_}[]" for at, type_ in enumerate(types, place))
+        wanted = arrays(kind, names, dialect, place)
         place += len(names)
-        arrays.append(
+        parts.append(
             f"ARRAY(SELECT ROW({_fields(kind)})"  # noqa: S608 - names of ours
             f' FROM unnest({wanted}) AS "wanted" ({_quoted(names)})'
             f' JOIN "{TABLES[kind].name}" ON {_same(kind, names)})'
         )
-    return f"SELECT {', '.join(arrays)}"
+    return f"SELECT {', '.join(parts)}"

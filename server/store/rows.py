@@ -26,7 +26,7 @@ from server.domain.rights import LATEST, Departed
 from server.domain.rows import DeviceToken, Entry, Fence, Refusal, Row
 from server.store.lookups import is_shared, power
 from server.store.tables import TABLES, Packed
-from server.store.values import ways_in
+from server.store.values import arrays, ways_in
 
 R = TypeVar("R", bound=Row)
 FENCES_MS = 24 * 3_600_000
@@ -149,10 +149,10 @@ def _upsert_arrays(kinds: tuple[type[Row], ...], dialect: Dialect) -> str:
     """One statement for several kinds, with an array for each of their columns."""
     place, parts = 1, list[str]()
     for kind in kinds:
-        types = [TABLES[kind].c[name].type.compile(dialect) for name in kind.__struct_fields__]
-        arrays = ", ".join(f"${at}::{type_}[]" for at, type_ in enumerate(types, place))
-        place += len(types)
-        parts.append(_upsert(kind, f"SELECT * FROM unnest({arrays})"))  # noqa: S608 - types of ours
+        names = kind.__struct_fields__
+        given = arrays(kind, names, dialect, place)
+        place += len(names)
+        parts.append(_upsert(kind, f"SELECT * FROM unnest({given})"))  # noqa: S608 - types of ours
     *others, last = parts
     if not others:
         return last

@@ -38,5 +38,11 @@ def ways_out(kind: type[Row], dialect: Dialect) -> Ways:
     return [(n, way) for n, way in enumerate(found) if way is not None]
 
 
+def arrays(kind: type[Row], names: Sequence[str], dialect: Dialect, first: int) -> str:
+    """An array for each of these columns, as PostgreSQL's parameters from the `first` one on."""
+    types = (TABLES[kind].c[name].type.compile(dialect) for name in names)
+    return ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(types, first))
+
+
 def _types(kind: type[Row]) -> Sequence[TypeEngine[Any]]:
     return [TABLES[kind].c[name].type for name in kind.__struct_fields__]

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from playwright.async_api import Browser, Locator, Page, WebSocket, expect
 
 PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True,
 }  # fmt: skip
+on_both_screens = pytest.mark.parametrize("screen", [{}, PHONE], ids=["desktop", "phone"])
 
 
 class Person:

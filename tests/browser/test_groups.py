@@ -12,14 +12,13 @@ from msgspec.structs import replace
 from playwright.async_api import Browser, Locator, expect
 
 from server.domain.policy import DEFAULT
-from tests.browser.people import PHONE, Person, person
+from tests.browser.people import Person, on_both_screens, person
 from tests.support.running import Running, running_node
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 JOAN, MARY, EDITH, KEN = "Joan Whitfield", "Mary Achieng", "Edith Sørensen", "Ken Watanabe"
 TIM, RADIA = "Tim Adeyemi", "Radia Haddad"
-DESKTOP: dict[str, Any] = {}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -51,7 +50,7 @@ async def people_here(one: Person) -> Locator:
     return one.page.get_by_role("dialog").locator(".person")
 
 
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@on_both_screens
 async def test_an_owner_begins_a_conversation_of_the_group(
     browser: Browser, node: Running, screen: dict[str, Any]
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.people import PHONE, Person, person
+from tests.browser.people import Person, on_both_screens, person
 from tests.browser.scripted import ORIGIN, ScriptedServer
 from tests.support.running import Running
 
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LYNN, HEDY, JOAN, NIKLAUS = "Lynn Abara", "Hedy Baumann", "Joan Whitfield", "Niklaus Frey"
 TIM, EDITH, KEN = "Tim Adeyemi", "Edith Sørensen", "Ken Watanabe"
-DESKTOP: dict[str, Any] = {}
 
 
 async def test_an_inmail_is_asked_about_and_answered(browser: Browser, node: Running) -> None:
@@ -77,7 +76,7 @@ async def own_menu(one: Person, action: str) -> None:
     await one.page.get_by_role("dialog").get_by_role("button", name=action).click()
 
 
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@on_both_screens
 async def test_what_an_inmail_costs_is_said_before_and_after(
     browser: Browser, node: Running, screen: dict[str, Any]
 ) -> None:
@@ -135,7 +134,7 @@ async def test_what_an_inmail_costs_is_said_before_and_after(
         assert await lynn.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@on_both_screens
 async def test_what_an_open_profile_opened_is_closed_and_opened_anew(
     browser: Browser, node: Running, screen: dict[str, Any]
 ) -> None:

@@ -20,6 +20,18 @@ function shown(value) {
   });
 }
 
+/** A message of Grace's. @param {number} seq @param {object} [more] */
+export const message = (seq, more = {}) => ({
+  conversation: "c",
+  message: `m${seq}`,
+  seq,
+  sender: "grace",
+  body: `text ${seq}`,
+  sent_at: 1_000 * seq,
+  rev: 0,
+  ...more,
+});
+
 /** A clock that stands until it is moved. */
 export class StandingClock {
   constructor() {

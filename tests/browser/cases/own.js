@@ -2,18 +2,8 @@ import { Changes } from "/assets/model/changes.js";
 import { applyEvent } from "/assets/model/events.js";
 import { Drafts, belongs, isArchived } from "/assets/model/own.js";
 import { State } from "/assets/model/state.js";
-import { StandingClock, equal, truly } from "./assert.js";
+import { StandingClock, equal, message, truly } from "./assert.js";
 
-const message = (seq, more = {}) => ({
-  conversation: "c",
-  message: `m${seq}`,
-  seq,
-  sender: "grace",
-  body: `text ${seq}`,
-  sent_at: 1_000 * seq,
-  rev: 0,
-  ...more,
-});
 const conversation = (more = {}) => ({
   id: "c",
   kind: "one_to_one",

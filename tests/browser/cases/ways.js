@@ -6,19 +6,9 @@ import { State } from "/assets/model/state.js";
 import { Ways, otherIn, writingIn } from "/assets/model/ways.js";
 import { CommandRefused, LinkLost } from "/assets/protocol/errors.js";
 import { creditsInWords } from "/assets/views/words.js";
-import { StandingClock, equal, settled } from "./assert.js";
+import { StandingClock, equal, message as ofGrace, settled } from "./assert.js";
 
-const message = (seq, more = {}) => ({
-  conversation: "c",
-  message: `m${seq}`,
-  seq,
-  sender: "grace",
-  kind: "direct",
-  body: `text ${seq}`,
-  sent_at: 1_000 * seq,
-  rev: 0,
-  ...more,
-});
+const message = (seq, more = {}) => ofGrace(seq, { kind: "direct", ...more });
 const conversation = (more = {}) => ({
   id: "c",
   kind: "one_to_one",
