@@ -144,11 +144,6 @@ def _check(settings: Settings) -> None:
         raise SetupError("SUBROSA_LOG_LEVEL is one of debug, info, warning, error")
     if settings.workers > 1 and not (settings.redis and settings.database):
         raise SetupError("more than one worker needs --redis and a --database for them to share")
-    if settings.policy.visible_to_newcomers != "full":
-        raise SetupError(
-            'the policy visible_to_newcomers = "from_joining" is not served by this version: '
-            "edits and reactions would tell newcomers of earlier messages"
-        )
     if settings.database and not settings.database.startswith(_POSTGRES):
         raise SetupError("--database is a PostgreSQL address: postgresql://user@host/name")
     if settings.redis and not settings.redis.startswith(_REDIS):

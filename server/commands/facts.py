@@ -66,6 +66,14 @@ class Viewers(Row, frozen=True):
     members: list[int]
 
 
+class Newcomers(Row, frozen=True):
+    """Index: the present participants of a conversation who see it from some position on."""
+
+    identity = ("conversation",)
+    conversation: int
+    members: list[int]
+
+
 class Memberships(Row, frozen=True):
     """Index: the conversations of more than two that a member is in now, in order of key."""
 
@@ -262,13 +270,15 @@ class World:
     def _joined_or_left(self, row: Participant, _: Participant | None) -> None:
         viewers = self.of(Viewers).get(row.conversation)
         if viewers is not None:
-            others = [key for key in viewers.members if key != row.member]
-            now = sorted([*others, row.member]) if row.role == VIEWER else others
+            now = _with(viewers.members, row.member, belongs=row.role == VIEWER)
             self.learn(Viewers, row.conversation, Viewers(row.conversation, now))
+        late = self.of(Newcomers).get(row.conversation)
+        if late is not None:
+            now = _with(late.members, row.member, belongs=row.since_pos > 0)
+            self.learn(Newcomers, row.conversation, Newcomers(row.conversation, now))
         mine = self.of(Memberships).get(row.member)
         if mine is not None and row.spans:
-            rest = [key for key in mine.conversations if key != row.conversation]
-            places = sorted([*rest, row.conversation]) if row.role else rest
+            places = _with(mine.conversations, row.conversation, belongs=bool(row.role))
             self.learn(Memberships, row.member, Memberships(row.member, places))
 
     def _connected(self, row: Pair, before: Pair | None) -> None:
@@ -312,3 +322,9 @@ class World:
         Group: _group_named,
         Hold: _covered,
     }
+
+
+def _with(keys: list[int], key: int, *, belongs: bool) -> list[int]:
+    """These in order, with this one or without it."""
+    others = [one for one in keys if one != key]
+    return sorted([*others, key]) if belongs else others

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from server.commands import creations, reach, results, shapes, viewers, views
+from server.commands import creations, newcomers, reach, results, shapes, viewers, views
 from server.commands.command import (
     MAX_INT,
     ClientId,
@@ -166,6 +166,12 @@ class Edit(Params, frozen=True):
     body: str
 
 
+def _as_it_is(row: Message, where: Place) -> None:
+    """Raises `Refused` for a message that the caller sees as it was in an earlier stay."""
+    if where.view.moment_of(row.seq) >= 0:
+        raise Refused("earlier_stay", "It is from before you came back: you see it as it was then.")
+
+
 def _own(me: Member, row: Message, work: Work) -> None:
     """Raises `Refused` unless the caller sent it and the window is open."""
     if row.sender != me.key:
@@ -184,7 +190,7 @@ def _changed(row: Message, where: Place, before: Message | None, name: str, work
     if before is not None:
         work.put(Revision(row.key, row.rev, pos, before.body, before.edited_at))
     data = views.message_now(row, work, counted=counted(where.row, work))
-    apart = viewers.before_whom(where.row, row, work)
+    apart = newcomers.before_whom(where.row, row, work)
     for topic in where.topics:
         work.emit(topic, name, data, conversation=row.conversation, message=row.key, apart=apart)
     return data
@@ -195,6 +201,7 @@ def edit(me: Member, p: Edit, work: Work) -> Map:
     text(p.body, work.policy.body_characters, "body")
     row, where = seen_message(me, p.message, work)
     writable(me, where, work)
+    _as_it_is(row, where)
     _own(me, row, work)
     edited = replace(row, body=p.body, rev=row.rev + 1, edited_at=work.now_ms)
     return _changed(edited, where, row, "message.edited", work)
@@ -213,6 +220,7 @@ def delete(me: Member, p: Delete, work: Work) -> Map:
         present(where)
     elif not contact.visible(where.other, where.pair):
         raise Unreachable
+    _as_it_is(row, where)
     if row.sender == me.key and row.deleted_at:
         return views.message(row, work)
     _own(me, row, work)
@@ -231,6 +239,7 @@ def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
     emoji(p.emoji)
     row, where = seen_message(me, p.message, work)
     reactable(me, where, work)
+    _as_it_is(row, where)
     if row.deleted_at:
         raise Refused("deleted", "The message is deleted.")
     many = counted(where.row, work)
@@ -253,7 +262,7 @@ def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
         work.put(new)
         work.put(Revision(row.key, row.rev, pos))
         data = views.reacted(row, me.key, rows, work)
-        apart = viewers.before_whom(where.row, row, work)
+        apart = newcomers.before_whom(where.row, row, work)
         for topic in where.topics:
             work.emit(
                 topic, "message.reacted", data, conversation=row.conversation, message=row.key,

@@ -37,7 +37,7 @@ def found(me: Member, others: list[Member], title: str, group: int, work: Work) 
     work.put(topic)
     work.put(row)
     for member in (me, *others):
-        work.put(conversations.join(row, 0, member.key, None, work.policy))
+        work.put(conversations.join(row, 0, member.key, None, whole=True))
         tell_joined(row, 0, member, work)
     return row
 
@@ -52,8 +52,12 @@ def room(count: int, work: Work) -> None:
 
 
 def bring_in(row: Conversation, members: list[Member], work: Work, *, limited: bool) -> None:
-    """Make participants of those who are none, viewers included; `limited` to as many as a
-    conversation has. Raises `Refused`."""
+    """Make participants of those who are none, viewers included: newcomers, `limited` to as many
+    as a conversation has, or those whom it was announced to. Raises `Refused`.
+
+    rules: a newcomer sees the whole history, or what follows, as the policy says.
+    """
+    whole = not limited or work.policy.visible_to_newcomers == "full"
     work.want(
         (FenceHead, 0), (Topic, row.topic),
         *((Participant, (row.key, member.key)) for member in members),
@@ -74,7 +78,7 @@ def bring_in(row: Conversation, members: list[Member], work: Work, *, limited: b
         part = before[member.key]
         if part is not None and member.key in viewing:
             part = conversations.leave(row, pos, part)
-        work.put(conversations.join(row, pos, member.key, part, work.policy))
+        work.put(conversations.join(row, pos, member.key, part, whole=whole))
         tell_joined(row, pos, member, work)
 
 

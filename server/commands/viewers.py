@@ -19,7 +19,6 @@ from server.domain.rows import (
     Conversation,
     GroupMember,
     Member,
-    Message,
     Pair,
     Participant,
     Topic,
@@ -69,32 +68,14 @@ def _admit(members: list[Member], row: Conversation, work: Work) -> Conversation
     for member in members:
         before = work.find(Participant, (row.key, member.key))
         work.put(
-            conversations.join(row, pos, member.key, before, work.policy, conversations.VIEWER)
+            conversations.join(row, pos, member.key, before, conversations.VIEWER, whole=False)
         )
         tell_joined(row, pos, member, work)
     return row
 
 
-def before_whom(where: Conversation, message: Message, work: Work) -> tuple[Member, ...]:
-    """The viewers to whom this message is from before their present stay: its changes are not
-    theirs to see."""
-    keys = _keys(where, work)
-    work.want(*((Participant, (where.key, key)) for key in keys))
-    apart = []
-    for key in keys:
-        view = conversations.view(where, work.find(Participant, (where.key, key)))
-        if view is None or not view.sees_seq(message.seq) or view.moment_of(message.seq) >= 0:
-            apart.append(key)
-    work.glance(*((Member, key) for key in apart))
-    return tuple(work.seen(Member, key) for key in apart)
-
-
 def names(where: Place, work: Work) -> tuple[str, ...]:
     """All viewers by id: a signal is for none of them."""
-    keys = _keys(where.row, work)
+    keys = work.need(Viewers, where.row.key).members if where.row.viewers else []
     work.glance(*((Member, key) for key in keys))
     return tuple(work.seen(Member, key).id for key in keys)
-
-
-def _keys(where: Conversation, work: Work) -> list[int]:
-    return work.need(Viewers, where.key).members if where.viewers else []

@@ -43,8 +43,9 @@ class View(msgspec.Struct, frozen=True):
         return self.pos >= 0 or self.by_stay
 
     def moment(self, pos: int) -> int:
-        """As of which position they see what is at `pos`; -1 for as it is now. To a viewer, what
-        belongs to an earlier stay is as of its end: what came of it meanwhile is not theirs."""
+        """As of which position they see what is at `pos`; -1 for as it is now. To whom the present
+        stay does not show it, it is as of the end of one that does: what came of it since is not
+        theirs."""
         return self._moment(pos, self.pos_ranges)
 
     def moment_of(self, seq: int) -> int:
@@ -84,7 +85,7 @@ def view(conversation: Conversation, participant: Participant | None) -> View | 
         -1 if current else last.until_seq,
         tuple((s.after_pos, s.left - 1 if s.left >= 0 else -1) for s in spans),
         tuple((s.after_seq, s.until_seq) for s in spans),
-        last.viewer and len(spans) > 1,
+        last.after_pos > 0 and len(spans) > 1,
     )
 
 
@@ -99,17 +100,14 @@ def join(
     pos: int,
     member: int,
     before: Participant | None,
-    policy: Policy,
     role: str = PARTICIPANT,
+    *,
+    whole: bool,
 ) -> Participant:
-    """The participant row of a member who joins by the event at `pos` (0: a founder).
-
-    rules: a later one sees the whole history, or what follows, as the policy says; a viewer only
-    what follows. Who was a viewer until now goes on from where that began.
-    """
-    viewer = role == VIEWER
-    span = Span(pos, pos, conversation.seq, viewer=viewer)
-    if policy.visible_to_newcomers == "full" and not viewer:
+    """The participant row of a member who joins by the event at `pos` (0: a founder), and sees the
+    whole history or what follows. Who was a viewer until now goes on from where that began."""
+    span = Span(pos, pos, conversation.seq, viewer=role == VIEWER)
+    if whole:
         span = Span(pos, 0, 0)
     elif before is not None and before.spans and before.spans[-1].left == pos:
         watched = before.spans[-1]
@@ -124,6 +122,7 @@ def join(
         ended_ms=0,
         after_seq=min(one.after_seq for one in spans),
         until_seq=-1,
+        since_pos=0 if span.viewer else span.after_pos,
     )
 
 
@@ -137,6 +136,7 @@ def leave(conversation: Conversation, pos: int, participant: Participant) -> Par
         spans=[*earlier, ended],
         ended_ms=conversation.active_ms,
         until_seq=conversation.seq,
+        since_pos=0,
     )
 
 

@@ -164,6 +164,7 @@ class Participant(Row, frozen=True):
     # For queries: whatever they may see is in (after, until], though there may be gaps in it.
     after_seq: int = 0
     until_seq: int = -1
+    since_pos: int = 0  # of a participant: behind which position all that they see now begins
 
 
 class Group(Row, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from server.commands.facts import (
     Connections,
@@ -19,6 +19,7 @@ from server.commands.facts import (
     Lots,
     Memberships,
     Named,
+    Newcomers,
     Passed,
     Reactions,
     Sessions,
@@ -95,17 +96,29 @@ def _learn_named(
 
 
 def _viewers(connection: Connection, idents: list[Any], world: World) -> None:
+    for ident, members in _parts(connection, idents, tables.participant.c.role == VIEWER):
+        world.learn(Viewers, ident, Viewers(ident, members))
+
+
+def _newcomers(connection: Connection, idents: list[Any], world: World) -> None:
+    for ident, members in _parts(connection, idents, tables.participant.c.since_pos > 0):
+        world.learn(Newcomers, ident, Newcomers(ident, members))
+
+
+def _parts(
+    connection: Connection, idents: list[Any], which: ColumnElement[bool]
+) -> Iterable[tuple[int, list[int]]]:
+    """Of each of these conversations those who have such a part in it, in order of key."""
     part = tables.participant.c
     found = connection.execute(
         select(part.conversation, part.member)
-        .where(among(connection, part.conversation, idents), part.role == VIEWER)
+        .where(among(connection, part.conversation, idents), which)
         .order_by(part.member)
     )
     lists: dict[int, list[int]] = {ident: [] for ident in idents}
     for key, member in found:
         lists[key].append(member)
-    for ident, members in lists.items():
-        world.learn(Viewers, ident, Viewers(ident, members))
+    return lists.items()
 
 
 def _memberships(connection: Connection, idents: list[Any], world: World) -> None:
@@ -215,6 +228,7 @@ def _fence_head(connection: Connection, idents: list[Any], world: World) -> None
 
 _INDEXES: dict[type[Row], Callable[[Connection, list[Any], World], None]] = {
     Viewers: _viewers,
+    Newcomers: _newcomers,
     Memberships: _memberships,
     Reactions: _reactions,
     Devices: _devices,

@@ -22,6 +22,7 @@ from server.commands.facts import (
     Handle,
     Memberships,
     Named,
+    Newcomers,
     Viewers,
     Want,
     World,
@@ -49,8 +50,8 @@ log = logging.getLogger("subrosa.store")
 CLAIMS = 1_000  # a batch's locks: the database's table of them is for all nodes
 _PURGE_US = 3_600_000_000
 _REMEMBERED: tuple[type[Row], ...] = (
-    Handle, Named, Member, Topic, Pair, Conversation, Participant, Viewers, Memberships,
-    Group, GroupNamed, GroupMember, GroupsOf, Wallet,
+    Handle, Named, Member, Topic, Pair, Conversation, Participant, Viewers, Newcomers,
+    Memberships, Group, GroupNamed, GroupMember, GroupsOf, Wallet,
 )  # fmt: skip
 _KEYS = bindparam("keys", type_=ARRAY(BigInteger))
 _CLOCK = "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"

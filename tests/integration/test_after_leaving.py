@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from server.domain.policy import DEFAULT
-from tests.support.peer_client import Peer, connected
+from tests.support.peer_client import Peer, Refusal, connected
 from tests.support.running import Running, running_node
 
 FROM_JOINING = replace(DEFAULT, visible_to_newcomers="from_joining")
@@ -80,6 +81,66 @@ async def test_an_earlier_stay_is_not_forgotten() -> None:
             assert back["unread"] == 1
             unread = await bob.call("conversation.list", filter="unread")
             assert [one["id"] for one in unread["conversations"]] == [place]
+
+
+async def test_who_is_added_hears_nothing_of_earlier_messages() -> None:
+    async with running_node(policy=FROM_JOINING) as server:
+        await server.people("ada", "bob", "cyd", "dan")
+        async with connected(server, "ada", "bob", "dan") as (ada, bob, dan):
+            place = await start(ada, "bob", "cyd")
+            topic = f"conversation:{place}"
+            message = await send(ada, place, "before")
+            await ada.call("conversation.add", conversation=place, member="dan")
+            await dan.event("conversation.joined")
+            await ada.call("message.edit", message=message, body="changed")
+            await bob.call("message.react", message=message, emoji="👍")
+            await ada.call("message.delete", message=message)
+            await send(ada, place, "after")
+            assert (await dan.event("message.created"))["data"]["body"] == "after"
+            told = [e for e in dan.all_events if e["topic"] == topic and "pos" in e]
+            assert [e["event"] for e in told] == ["position.passed"] * 3 + ["message.created"]
+            assert [e["data"] for e in told[:3]] == [{}] * 3
+            assert (await bob.event("message.edited"))["data"]["body"] == "changed"
+            shown = (await dan.call("conversation.history", conversation=place))["messages"]
+            assert [one["body"] for one in shown] == ["after"]
+        async with Peer(server.ws, server.token("dan")) as dan:
+            await dan.connect(resume={"member:dan": 0, topic: told[0]["pos"] - 1})
+            assert (await dan.event("message.created"))["data"]["body"] == "after"
+            again = [e["event"] for e in dan.all_events if e["topic"] == topic]
+            assert again == ["position.passed"] * 3 + ["message.created"]
+
+
+async def test_what_an_earlier_stay_showed_is_as_it_was_and_cannot_be_changed() -> None:
+    async with running_node(policy=FROM_JOINING) as server:
+        await server.people("ada", "bob", "cyd")
+        async with connected(server, "ada", "bob") as (ada, bob):
+            place = await start(ada, "bob", "cyd")
+            theirs, own = await send(ada, place, "1"), await send(bob, place, "2")
+            await ada.call("conversation.remove", conversation=place, member="bob")
+            await ada.call("message.edit", message=theirs, body="meanwhile")
+            await ada.call("conversation.add", conversation=place, member="bob")
+            shown = (await bob.call("conversation.history", conversation=place))["messages"]
+            assert [one["body"] for one in shown] == ["1", "2"]
+            for cmd, more in (
+                ("message.edit", {"message": own, "body": "3"}),
+                ("message.delete", {"message": own}),
+                ("message.react", {"message": theirs, "emoji": "👍"}),
+            ):
+                with pytest.raises(Refusal) as refusal:
+                    await bob.call(cmd, **more)
+                assert refusal.value.error["rule"] == "earlier_stay"
+
+
+async def test_whom_a_conversation_is_announced_to_sees_all_of_it() -> None:
+    async with running_node(policy=FROM_JOINING) as server:
+        await guild(server, "ada", "bob")
+        async with connected(server, "ada", "bob") as (ada, bob):
+            made = await ada.call("conversation.start", group="guild", members=[])
+            place = made["conversation"]
+            await send(ada, place, "to everybody")
+            await bob.event("conversation.joined")
+            shown = (await bob.call("conversation.history", conversation=place))["messages"]
+            assert [one["body"] for one in shown] == ["to everybody"]
 
 
 async def test_a_resume_over_several_stays_gives_what_was_seen_in_each() -> None:

@@ -95,7 +95,12 @@ async def letters(run: Run, step: Step) -> None:
         approaches.put(all_, member, "basic")
     say(run, step.commands[:2])
     await run.wait(step.pace)
-    for talk in approaches.asked(all_, by=member):
+    waiting = approaches.asked(all_, by=member)
+    for device in run.absent():
+        if device.member in [talk.other(member) for talk in waiting]:
+            run.come_back(device, b | 8)
+    await run.bench.answers()
+    for talk in waiting:
         for number, one in enumerate(all_.live(talk.other(member))):
             approaches.answer(all_, one, talk, b // 4 + number)
     say(run, step.commands[2:])

@@ -20,7 +20,6 @@ from server.commands import creations, log, members, signals, table, views
 from server.commands.outcome import Call, Event, Outcome
 from server.commands.work import Work
 from server.domain import contact, conversations
-from server.domain.policy import Policy
 from server.domain.rows import Message
 from server.realtime import log_pages
 from server.realtime.audience import Audience
@@ -221,10 +220,10 @@ def newcomers_see_all() -> AbstractContextManager[object]:
     """The whole history, though the policy says: from joining."""
     join = conversations.join
 
-    def whole(row: Any, pos: int, member: int, before: Any, policy: Policy) -> Any:
-        return join(row, pos, member, before, replace(policy, visible_to_newcomers="full"))
+    def all_of_it(*more: Any, whole: bool) -> Any:
+        return join(*more, whole=True)
 
-    return patch.object(conversations, "join", whole)
+    return patch.object(conversations, "join", all_of_it)
 
 
 def blocks_are_forgotten() -> AbstractContextManager[object]:

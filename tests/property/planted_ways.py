@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
-from server.commands import groups, ledger, reach, viewers
+from server.commands import groups, ledger, newcomers, reach, viewers
 from server.commands.facts import Lots
 from server.commands.work import Work
 from server.domain import contact, conversations, credit
@@ -26,7 +26,7 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 def an_edit_of_an_earlier_message_reaches_a_viewer() -> AbstractContextManager[object]:
     """What becomes of messages from before a mention is told to who was mentioned."""
-    return patch.object(viewers, "before_whom", lambda *_: ())
+    return patch.object(newcomers, "before_whom", lambda *_: ())
 
 
 def a_signal_reaches_a_viewer() -> AbstractContextManager[object]:
@@ -38,11 +38,11 @@ def viewers_see_what_was_before() -> AbstractContextManager[object]:
     """Who is mentioned reads the whole conversation, as a newcomer does."""
     join = conversations.join
 
-    def whole(row: Any, pos: int, member: int, before: Any, policy: Any, role: str = "") -> Any:
-        made = join(row, pos, member, before, policy)
-        return replace(made, role=role or conversations.PARTICIPANT)
+    def all_of_it(*more: Any, whole: bool) -> Any:
+        viewer = conversations.VIEWER in more
+        return join(*more, whole=whole or viewer)
 
-    return patch.object(conversations, "join", whole)
+    return patch.object(conversations, "join", all_of_it)
 
 
 def who_was_declined_may_try_again() -> AbstractContextManager[object]:
@@ -140,9 +140,9 @@ def a_viewer_made_a_participant_begins_anew() -> AbstractContextManager[object]:
     """They see what follows, and no longer what they could read before."""
     join = conversations.join
 
-    def forgetting(row: Any, pos: int, member: int, before: Any, *more: Any) -> Any:
+    def forgetting(row: Any, pos: int, member: int, before: Any, *more: Any, whole: bool) -> Any:
         if before is not None and before.spans and before.spans[-1].left == pos:
             before = replace(before, spans=before.spans[:-1])
-        return join(row, pos, member, before, *more)
+        return join(row, pos, member, before, *more, whole=whole)
 
     return patch.object(conversations, "join", forgetting)

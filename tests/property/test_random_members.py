@@ -14,19 +14,19 @@ import pytest
 from tests.property.nodes import EMBEDDED, OVER_REDIS, SHARED, TWO_NODES
 from tests.property.property_run import SHIPPED, SMALL_BUFFERS, TIGHT, explore
 
-AT_LEAST = {  # an example
+AT_LEAST = {  # an example, about half of what is usual: batches fall out differently each time
     "deliveries": 600,
-    "removals racing sends": 10,
-    "resumes across edits and deletions": 8,
+    "removals racing sends": 6,
+    "resumes across edits and deletions": 6,
     "positions in place of what is kept": 4,
-    "of kind direct": 20,
+    "of kind direct": 12,
     "of kind open_profile": 2,
     "of kind group": 20,
     "of kind inmail": 1,
     "requests": 2,
-    "answers to them, told": 4,
+    "answers to them, told": 3,
     "few credits spent at once": 0.5,
-    "refunds": 0.3,
+    "refunds": 0.2,
 }
 RULES = {"shipped": (SHIPPED, dict[str, int]()), "tight": (TIGHT, SMALL_BUFFERS)}
 RUNS = {  # how many examples

@@ -22,8 +22,8 @@ class Oracle(OwnViews, Rosters):
 
     def _tell(self, talk: Talk, name: str, message: Message, member: str = "") -> None:
         kept = frozenset(
-            one for one in talk.viewers if message.pos <= talk.stays[one][-1].after
-        )  # a viewer reads from the mention on: what becomes of earlier messages is not theirs
+            one for one in talk.present if not talk.two and message.pos <= talk.stays[one][-1].after
+        )  # what becomes of messages from before they came, viewers or not, is not theirs
         for topic in talk.topics():
             self._emit(topic, name, {}, message, member, kept)
 
@@ -148,6 +148,11 @@ class Oracle(OwnViews, Rosters):
         self.ms, self.lost = ms, []
         return answer
 
+    def _as_it_is(self, me: str, message: Message) -> None:
+        """What is seen as of an earlier stay is not there to be changed."""
+        if self.moment_of(me, message.talk, message.pos, self.now) != self.now:
+            raise No("refused")
+
     def _own(self, me: str, message: Message) -> None:
         first = message.versions[0].map
         too_late = self.ms - first["sent_at"] > self.rules.edit_ms
@@ -166,6 +171,7 @@ class Oracle(OwnViews, Rosters):
         self._check_text(body, self.rules.body)
         found = self._visible_to(me, message)
         self._writable(me, found.talk)
+        self._as_it_is(me, found)
         self._own(me, found)
         changed = {**found.now.map, "body": body, "edited_at": self.ms}
         self._change(found, "message.edited", changed)
@@ -178,6 +184,7 @@ class Oracle(OwnViews, Rosters):
             self._present(me, talk)
         elif self.bond(*talk.roster).blockers:
             raise No("unreachable")
+        self._as_it_is(me, found)
         if not (found.sender == me and "deleted_at" in found.now.map):
             self._own(me, found)
             kept = ("conversation", "message", "seq", "sender", "sent_at")
@@ -191,6 +198,7 @@ class Oracle(OwnViews, Rosters):
             self._writable(me, found.talk)
         else:
             self._present(me, found.talk)  # in a group's large one few write, and all react
+        self._as_it_is(me, found)
         if "deleted_at" in found.now.map:
             raise No("refused")
         reacted = found.now.reacted

@@ -49,8 +49,12 @@ class Rosters(Ways):
             ]
         return self._emit(talk.topic, "roster.changed", data)
 
-    def _come(self, talk: Talk, *members: str, viewer: bool = False) -> None:
-        """These are participants or viewers from now on; of a viewer a participant is made."""
+    def _come(
+        self, talk: Talk, *members: str, viewer: bool = False, announced: bool = False
+    ) -> None:
+        """These are participants or viewers from now on; of a viewer a participant is made. Whom
+        a conversation was announced to see all of it."""
+        whole = announced or (self.rules.newcomers == "full" and not viewer)
         known = talk.watchers if viewer else talk.rosters
         known.append((self.now, (*known[-1][1], *members)))
         watched = [one for one in members if not viewer and one in talk.viewers]
@@ -60,7 +64,7 @@ class Rosters(Ways):
         pos = self._roster(talk, "added", "viewer" if viewer else "participant", *members)
         for member in members:
             stays = talk.stays.setdefault(member, [])
-            after = 0 if self.rules.newcomers == "full" and not viewer else pos
+            after = 0 if whole else pos
             if member in watched:
                 stays[-1].left, stays[-1].ended = pos, self.now
                 after = min(after, stays[-1].after)
@@ -148,7 +152,7 @@ class Rosters(Ways):
             and self._belongs(founder, one, talk.group)
         ]  # fmt: skip
         if new:
-            self._come(talk, *new)
+            self._come(talk, *new, announced=True)
         talk.admitted = max([talk.admitted, *(at for _, at in members)])
         return {}
 

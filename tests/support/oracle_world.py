@@ -117,10 +117,10 @@ class World:
         return stays[-1].ended - 1
 
     def moment_of(self, member: str, talk: Talk, pos: int, moment: int) -> int:
-        """The moment as of which somebody was shown then what is at a position: to a viewer, what
-        belongs to an earlier stay alone is as of its end."""
+        """The moment as of which somebody was shown then what is at a position: what belongs to
+        an earlier stay alone is as of its end."""
         stays = [stay for stay in talk.stays.get(member, []) if stay.begun <= moment]
-        if stays and stays[-1].viewer:
+        if not talk.two and stays and stays[-1].after:
             for stay in reversed(stays):
                 over = 0 < stay.ended <= moment
                 if stay.after < pos and (not over or pos < stay.left):
@@ -176,10 +176,8 @@ class World:
         for stay in talk.stays.get(member, []):
             here = not stay.ended or stay.ended > version.moment
             in_time = here and (until is None or stay.begun < until)
-            while_there = version.moment > stay.begun and not stay.viewer
             covered = stay.after < message.pos and (not stay.left or message.pos < stay.left)
-            theirs = while_there or covered
-            if in_time and theirs:
+            if in_time and covered:
                 return True
         return False
 

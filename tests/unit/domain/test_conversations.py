@@ -10,16 +10,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from server.domain import conversations
-from server.domain.policy import DEFAULT, Policy
+from server.domain.policy import DEFAULT
 from server.domain.rows import Conversation, Message, Participant, Reaction, Revision
 
 MEMBER = 7
-FULL = DEFAULT
-FROM_JOINING = replace(DEFAULT, visible_to_newcomers="from_joining")
 TWO = Conversation(1, conversations.ONE_TO_ONE, 0, 7, 8, 0, 7, seq=3)
 SEVERAL = Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, 1)
 
-policies = st.sampled_from([FULL, FROM_JOINING])
 histories = st.lists(st.sampled_from(["message", "other", "join", "leave"]), max_size=40)
 
 
@@ -27,7 +24,7 @@ histories = st.lists(st.sampled_from(["message", "other", "join", "leave"]), max
 class History:
     """A conversation that things happen in, and at which positions the member was there."""
 
-    policy: Policy
+    whole: bool  # whether a later one sees the whole history
     row: Conversation = field(
         default_factory=lambda: Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, 1)
     )
@@ -40,7 +37,7 @@ class History:
     def happen(self, what: str) -> None:
         if what == "join" and not self.here:
             self.pos += 1
-            self.part = conversations.join(self.row, self.pos, MEMBER, self.part, self.policy)
+            self.part = conversations.join(self.row, self.pos, MEMBER, self.part, whole=self.whole)
             self.here = True
             self.stays.append([self.pos])
         elif what == "leave" and self.here:
@@ -61,14 +58,14 @@ class History:
         """The positions that are theirs, by the rulebook's words."""
         if not self.stays:
             return set()
-        if self.policy is FULL:  # a later one sees the whole history, to the end of their stay
+        if self.whole:  # to the end of their stay
             return set(range(1, self.stays[-1][-1] + 1))
         return {pos for stay in self.stays for pos in stay[1:]}
 
 
-@given(policy=policies, history=histories)
-def test_a_view_is_what_happened_while_one_was_there(policy: Policy, history: list[str]) -> None:
-    past = History(policy)
+@given(whole=st.booleans(), history=histories)
+def test_a_view_is_what_happened_while_one_was_there(whole: bool, history: list[str]) -> None:
+    past = History(whole)
     for what in history:
         past.happen(what)
     view = conversations.view(past.row, past.part)
@@ -91,9 +88,9 @@ def test_a_view_is_what_happened_while_one_was_there(policy: Policy, history: li
         assert view.seq == sum(1 for pos in past.messages.values() if pos <= last)
 
 
-@given(policy=policies, history=histories)
-def test_presence_is_from_joining_until_before_leaving(policy: Policy, history: list[str]) -> None:
-    past = History(policy)
+@given(whole=st.booleans(), history=histories)
+def test_presence_is_from_joining_until_before_leaving(whole: bool, history: list[str]) -> None:
+    past = History(whole)
     for what in history:
         past.happen(what)
     there = {pos for stay in past.stays for pos in stay}
@@ -102,28 +99,29 @@ def test_presence_is_from_joining_until_before_leaving(policy: Policy, history: 
         assert present == there
 
 
-@pytest.mark.parametrize(("policy", "begins"), [(FULL, 0), (FROM_JOINING, 5)])
-def test_a_viewer_made_a_participant_keeps_what_they_could_see(policy: Policy, begins: int) -> None:
+@pytest.mark.parametrize(("whole", "begins"), [(True, 0), (False, 5)])
+def test_a_viewer_made_a_participant_keeps_what_they_could_see(whole: bool, begins: int) -> None:
     row = replace(SEVERAL, seq=3)
-    viewer = conversations.join(row, 5, MEMBER, None, policy, conversations.VIEWER)
+    viewer = conversations.join(row, 5, MEMBER, None, conversations.VIEWER, whole=False)
     row = replace(row, seq=6)
-    part = conversations.join(row, 9, MEMBER, conversations.leave(row, 9, viewer), policy)
+    left = conversations.leave(row, 9, viewer)
+    part = conversations.join(row, 9, MEMBER, left, whole=whole)
 
     view = conversations.view(row, part)
     assert view is not None
     assert {pos for pos in range(1, 12) if view.sees_pos(pos)} == set(range(begins + 1, 12))
     assert view.sees_seq(4)
-    assert view.sees_seq(3) is (policy is FULL)
-    assert part.after_seq == (0 if policy is FULL else 3)
+    assert view.sees_seq(3) is whole
+    assert part.after_seq == (0 if whole else 3)
     was = [conversations.role_at(part, pos) for pos in (4, 5, 8, 9)]
     assert was == ["", "viewer", "viewer", "participant"]
 
 
-@given(policy=policies, history=histories)
+@given(whole=st.booleans(), history=histories)
 def test_what_queries_bound_messages_by_holds_all_that_is_seen(
-    policy: Policy, history: list[str]
+    whole: bool, history: list[str]
 ) -> None:
-    past = History(policy)
+    past = History(whole)
     for what in history:
         past.happen(what)
     view, part = conversations.view(past.row, past.part), past.part
@@ -138,8 +136,8 @@ def test_what_queries_bound_messages_by_holds_all_that_is_seen(
 
 
 def test_a_founder_is_there_from_the_beginning() -> None:
-    row = History(FROM_JOINING).row
-    founder = conversations.join(row, 0, MEMBER, None, FROM_JOINING)
+    row = History(whole=False).row
+    founder = conversations.join(row, 0, MEMBER, None, whole=False)
     view = conversations.view(row, founder)
     assert view is not None
     assert view.sees_pos(1)
@@ -153,7 +151,7 @@ def test_between_two_everything_is_seen_for_good() -> None:
 
 
 def test_who_never_came_sees_nothing() -> None:
-    row = History(FULL).row
+    row = History(whole=True).row
     assert conversations.view(row, None) is None
     assert conversations.view(row, Participant(1, MEMBER, "", [])) is None
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from server.domain import conversations, own_view
 from server.domain.own_view import NEVER, Marks, Own
-from server.domain.policy import DEFAULT
 from server.domain.rows import Conversation, Participant
 
 ME = 7
@@ -28,7 +27,7 @@ class History:
     )
     part: Participant = field(
         default_factory=lambda: conversations.join(
-            Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, ME), 0, ME, None, DEFAULT
+            Conversation(1, conversations.SEVERAL, 2, 0, 0, 0, ME), 0, ME, None, whole=True
         )
     )
     own: Own = field(default_factory=lambda: Own(1, ME))
@@ -70,7 +69,7 @@ class History:
             self.part = conversations.leave(self.row, self.pos, self.part)
             self.here = False
         elif what == "return" and not self.here:
-            self.part = conversations.join(self.row, self.pos, ME, self.part, DEFAULT)
+            self.part = conversations.join(self.row, self.pos, ME, self.part, whole=True)
             self.here = True
             if self.away:  # the whole history is theirs to see
                 self.archived, self.listed = False, True

@@ -1,0 +1,27 @@
+"""Participants who see a conversation from their joining on are found without reading all of them.
+
+Revision ID: 0008
+Revises: 0007
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from server.store.migrations.columns import whole
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Until now every participant saw the whole history."""
+    op.add_column("participant", whole("since_pos", server_default="0"))
+    some = sa.text("since_pos > 0")
+    op.create_index(
+        "participant_since", "participant", ["conversation"], unique=False,
+        sqlite_where=some, postgresql_where=some,
+    )  # fmt: skip
