@@ -219,7 +219,7 @@ class _Before:
             return {ident}
         if kind is rows.Entry:
             return {ident[0]}
-        if kind is Conversation or kind is facts.Viewers:
+        if kind in (Conversation, facts.Viewers, facts.Newcomers):
             return self._conversation(ident)
         if kind is rows.Participant:
             return self._conversation(ident[0]) | self._member(ident[1])
