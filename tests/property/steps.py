@@ -311,6 +311,6 @@ async def _fault(run: Run, step: Step) -> None:
 KINDS: list[Deed | None] = [
     None, *([_race] * 9), *([_away] * 11), *([_slowly] * 3), *([_burst] * 3), _stall, _drain,
     _drain, _cut, _back, _back, _another, _another, _revoke, _quiet, _clock, _fault,
-    *([encounters.mention] * 5), *([encounters.request] * 4), *([encounters.letters] * 6),
+    *([encounters.mention] * 5), *([encounters.request] * 4), *([encounters.letters] * 3),
     encounters.announce, encounters.weeks,
 ]  # fmt: skip
