@@ -168,7 +168,7 @@ class Edit(Params, frozen=True):
 
 def _as_it_is(row: Message, where: Place) -> None:
     """Raises `Refused` for a message that the caller sees as it was in an earlier stay."""
-    if where.view.moment_of(row.seq) >= 0:
+    if not where.view.follows(row.seq):
         raise Refused("earlier_stay", "It is from before you came back: you see it as it was then.")
 
 
@@ -190,7 +190,7 @@ def _changed(row: Message, where: Place, before: Message | None, name: str, work
     if before is not None:
         work.put(Revision(row.key, row.rev, pos, before.body, before.edited_at))
     data = views.message_now(row, work, counted=counted(where.row, work))
-    apart = newcomers.before_whom(where.row, row, work)
+    apart = newcomers.before_whom(where.row, row.seq, work)
     for topic in where.topics:
         work.emit(topic, name, data, conversation=row.conversation, message=row.key, apart=apart)
     return data
@@ -262,7 +262,7 @@ def _react(me: Member, p: React, work: Work, *, on: bool) -> Map:
         work.put(new)
         work.put(Revision(row.key, row.rev, pos))
         data = views.reacted(row, me.key, rows, work)
-        apart = newcomers.before_whom(where.row, row, work)
+        apart = newcomers.before_whom(where.row, row.seq, work)
         for topic in where.topics:
             work.emit(
                 topic, "message.reacted", data, conversation=row.conversation, message=row.key,

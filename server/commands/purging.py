@@ -38,7 +38,7 @@ def tell(name: str, row: Message, work: Work, reacted: Iterable[Reaction] = ()) 
     """Tell of a message as it is now, with these reactions, whoever may see it. It was gathered."""
     where = work.need(Conversation, row.conversation)
     data = views.message(row, work, reacted, counted=counted(where, work))
-    apart = newcomers.before_whom(where, row, work)
+    apart = newcomers.before_whom(where, row.seq, work)
     for topic in topics_of(row, work):
         work.emit(topic, name, data, conversation=where.key, message=row.key, apart=apart)
 

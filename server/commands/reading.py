@@ -76,9 +76,11 @@ def at_of(me: Member, where: Place, snapshot: Snapshot) -> Map:
 
 
 def _shown(me: Member, other: Member, part: Participant, where: Place, s: Snapshot) -> bool:
-    """Whether a participant's receipt is for the reader to see: the switch is reciprocal."""
+    """Whether a participant's receipt is for the reader to see: the switch is reciprocal, and a
+    message from before the reader's stay is not told of."""
     on = me.receipts and other.receipts and part.shown > 0
-    return on and carries_signals(me, where, s)
+    stays = conversations.view(where.row, where.mine)
+    return on and stays is not None and stays.follows(part.shown) and carries_signals(me, where, s)
 
 
 def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:

@@ -72,7 +72,10 @@ def bring_in(row: Conversation, members: list[Member], work: Work, *, limited: b
     size = row.size + len(new)
     if limited:
         room(size, work)
-    row = replace(row, rev=row.rev + 1, size=size, viewers=row.viewers - len(viewing))
+    row = replace(
+        row, rev=row.rev + 1, size=size, viewers=row.viewers - len(viewing),
+        newcomers=row.newcomers + (0 if whole else len(new)),
+    )  # fmt: skip
     pos = change_roster(row, [[m.key, "added", conversations.PARTICIPANT] for m in new], (), work)
     for member in new:
         part = before[member.key]
@@ -110,7 +113,7 @@ def end_part(where: Place, member: Member, change: str, work: Work) -> None:
     viewer = part.role == conversations.VIEWER
     row = replace(
         where.row, rev=where.row.rev + 1, size=where.row.size - (not viewer),
-        viewers=where.row.viewers - viewer,
+        viewers=where.row.viewers - viewer, newcomers=where.row.newcomers - (part.since_pos > 0),
     )  # fmt: skip
     pos = change_roster(row, [[member.key, change, part.role]], (member.id,), work)
     work.put(conversations.leave(row, pos, part))

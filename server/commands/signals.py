@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from server.commands import results, viewers
+from server.commands import newcomers, results, viewers
 from server.commands.command import Command, Id, Params, Seq
 from server.commands.facts import FenceHead
 from server.commands.own_view import was_read
@@ -58,13 +58,14 @@ def read(me: Member, p: Read, work: Work) -> Map:
     if shows and seq > mine.shown and seq > where.mine.read:
         mine = replace(mine, shown=seq, shown_ms=work.now_ms)
         if audience is not None:
+            late = [member.id for member in newcomers.late(where.row, seq, work)]
             work.signal(
                 audience,
                 "receipt.read",
                 {"conversation": p.conversation, "member": me.id, "seq": seq,
                  "seen_at": work.now_ms},
                 me.id,
-                apart=viewers.names(where, work),
+                apart=(*viewers.names(where, work), *late),
             )  # fmt: skip
     if mine is not where.mine:
         work.put(mine)

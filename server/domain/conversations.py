@@ -37,6 +37,10 @@ class View(msgspec.Struct, frozen=True):
         """Whether the message with this sequence number is theirs to see."""
         return any(after < seq and (until < 0 or seq <= until) for after, until in self.seq_ranges)
 
+    def follows(self, seq: int) -> bool:
+        """Whether the message with this sequence number is theirs to see as it is now."""
+        return self.sees_seq(seq) and self.moment_of(seq) < 0
+
     @property
     def dated(self) -> bool:
         """Whether some of it may be to see as of an earlier moment."""

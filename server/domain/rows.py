@@ -131,6 +131,7 @@ class Conversation(Row, frozen=True):
     group: int = 0  # of a group's conversation: which
     size: int = 0  # participants now; 0 for a one_to_one
     viewers: int = 0
+    newcomers: int = 0  # participants who see it from some position on
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

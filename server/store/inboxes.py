@@ -124,8 +124,9 @@ def _unread_in_stays(
 
 def may_be_unread(member_key: int) -> tuple[Any, ...]:
     """What bounds the messages that may be unread, beside a participant row. To who has left, or
-    has come back as a viewer, one that was deleted later is as it was."""
-    dated = or_(participant.c.ended_ms > 0, participant.c.role == conversations.VIEWER)
+    has come back and sees only what follows, one that was deleted later is as it was."""
+    part = participant.c
+    dated = or_(part.ended_ms > 0, part.role == conversations.VIEWER, part.since_pos > 0)
     return _is_unread(member_key, dated)
 
 

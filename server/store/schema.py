@@ -26,7 +26,11 @@ from server.store import tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 NEEDS = "needs"
-"""Names the oldest revision whose code may serve this database; a migration sets it."""
+"""Names the oldest revision whose code may serve this database; a migration sets it, and the first
+start by a policy that code from before would break."""
+
+NEWCOMERS: Final = "0008"
+"""From when changes of earlier messages are kept from participants who see what follows only."""
 
 MIGRATING: Final = 1
 """The advisory locks' space of migrations; topics are locked in the other, of one number."""
@@ -127,6 +131,9 @@ def _deployment(connection: Connection, policy: Policy, keys: Iterator[int]) -> 
             insert(table), [{"name": name, "value": value} for name, value in made.items()]
         )
         values |= made
+    if policy.visible_to_newcomers != "full" and values.get(NEEDS, "") < NEWCOMERS:
+        connection.execute(table.delete().where(table.c.name == NEEDS))
+        connection.execute(insert(table), [{"name": NEEDS, "value": NEWCOMERS}])
     return Deployment(
         ids=Ids(bytes.fromhex(values["id_secret"])),
         policy=policy,

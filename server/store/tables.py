@@ -138,6 +138,7 @@ conversation = _table(
     "conversation", _key("key"), _text("kind"), _int("topic"), _int("low"), _int("high"),
     _int("created_ms"), _int("founder"), _text("title"), _int("seq"), _int("last_message"),
     _int("active_ms"), _int("rev"), _int("group"), _int("size"), _int("viewers"),
+    _int("newcomers"),
 )  # fmt: skip
 participant = _table(
     "participant", _key("conversation"), _key("member"), _text("role"),

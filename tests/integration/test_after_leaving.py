@@ -131,6 +131,42 @@ async def test_what_an_earlier_stay_showed_is_as_it_was_and_cannot_be_changed() 
                 assert refusal.value.error["rule"] == "earlier_stay"
 
 
+async def test_what_was_deleted_meanwhile_stays_unread_to_who_came_back() -> None:
+    async with running_node(policy=FROM_JOINING) as server:
+        await server.people("ada", "bob", "cyd")
+        async with connected(server, "ada", "bob") as (ada, bob):
+            place = await start(ada, "bob", "cyd")
+            message = await send(ada, place, "1")
+            await ada.call("conversation.remove", conversation=place, member="bob")
+            await ada.call("message.delete", message=message)
+            assert await unread(bob) == [(place, 1)]
+            await ada.call("conversation.add", conversation=place, member="bob")
+            assert await unread(bob) == [(place, 1)]
+
+
+async def test_who_read_an_earlier_message_is_not_told() -> None:
+    async with running_node(policy=FROM_JOINING) as server:
+        await server.people("ada", "bob", "cyd", "dan")
+        async with connected(server, "ada", "bob", "dan") as (ada, bob, dan):
+            place = await start(ada, "bob", "cyd")
+            for text in "12":
+                await send(ada, place, text)
+            await bob.call("receipt.read", conversation=place, seq=1)
+            await ada.call("conversation.add", conversation=place, member="dan")
+            await bob.call("receipt.read", conversation=place, seq=2)
+            assert await shown(dan, place) == {}
+            await send(ada, place, "3")
+            await bob.call("receipt.read", conversation=place, seq=3)
+            assert (await dan.event("receipt.read"))["data"]["seq"] == 3
+            assert [e["event"] for e in dan.all_events].count("receipt.read") == 1
+            assert await shown(dan, place) == {"bob": 3}
+
+
+async def shown(reader: Peer, place: str) -> dict[str, int]:
+    got = await reader.call("conversation.get", conversation=place)
+    return {one["member"]: one["shown"] for one in got["participants"] if "shown" in one}
+
+
 async def test_whom_a_conversation_is_announced_to_sees_all_of_it() -> None:
     async with running_node(policy=FROM_JOINING) as server:
         await guild(server, "ada", "bob")

@@ -29,6 +29,11 @@ def an_edit_of_an_earlier_message_reaches_a_viewer() -> AbstractContextManager[o
     return patch.object(newcomers, "before_whom", lambda *_: ())
 
 
+def an_edit_of_an_earlier_message_reaches_a_newcomer() -> AbstractContextManager[object]:
+    """Only from viewers what becomes of earlier messages is kept."""
+    return patch.object(newcomers, "late", lambda *_: ())
+
+
 def a_signal_reaches_a_viewer() -> AbstractContextManager[object]:
     """Typing and receipts are for everybody in the audience."""
     return patch.object(viewers, "names", lambda *_: ())

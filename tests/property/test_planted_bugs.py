@@ -37,6 +37,7 @@ BUGS = {
     planted.private_reading_is_shown: "a signal that was never for them|was answered",
 }
 FROM_JOINING = {
+    planted_ways.an_edit_of_an_earlier_message_reaches_a_newcomer: "not position.passed|was given",
     planted.newcomers_see_all: "not Answer|not theirs to see|was answered|was given",
     planted.resume_from_anywhere: "reset",
 }

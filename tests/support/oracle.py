@@ -27,8 +27,14 @@ class Oracle(OwnViews, Rosters):
         for topic in talk.topics():
             self._emit(topic, name, {}, message, member, kept)
 
-    def _signal(self, talk: Talk, name: str, sender: str, **data: Any) -> None:
-        to = frozenset(one for one in talk.roster if self.signals_pass(talk, sender, one))
+    def _signal(
+        self, talk: Talk, name: str, sender: str, message: Message | None = None, **data: Any
+    ) -> None:
+        to = frozenset(
+            one for one in talk.roster
+            if self.signals_pass(talk, sender, one)
+            and (message is None or self.follows(one, message))
+        )  # fmt: skip
         whole = {"conversation": talk.id, "member": sender, **data}
         self.signals.append(Signal(self.now, name, whole, talk, to, self.ms))
 
@@ -150,7 +156,7 @@ class Oracle(OwnViews, Rosters):
 
     def _as_it_is(self, me: str, message: Message) -> None:
         """What is seen as of an earlier stay is not there to be changed."""
-        if self.moment_of(me, message.talk, message.pos, self.now) != self.now:
+        if not self.follows(me, message):
             raise No("refused")
 
     def _own(self, me: str, message: Message) -> None:
@@ -227,7 +233,8 @@ class Oracle(OwnViews, Rosters):
             shown = self.people[me].receipts and me in talk.roster
             if shown and (self.carries(*talk.roster) if talk.two else self.small(talk)):
                 talk.shown[me] = seq
-                self._signal(talk, "receipt.read", me, seq=seq, seen_at=self.ms)
+                of = talk.messages[seq - 1]
+                self._signal(talk, "receipt.read", me, of, seq=seq, seen_at=self.ms)
         if seq >= before:
             self._marked(me, talk, unread=False)
         return {"read": talk.read.get(me, 0)}

@@ -128,7 +128,10 @@ def _participant(world: World, me: str, talk: Talk, other: str) -> Map:
     shown = talk.shown.get(other, 0)
     both = world.people[me].receipts and person.receipts
     open_now = world.carries(*talk.roster) if talk.two else world.small(talk)
-    if shown and both and open_now and me in talk.roster:
+    if (
+        shown and both and open_now and me in talk.roster
+        and world.follows(me, talk.messages[shown - 1])
+    ):  # fmt: skip
         entry["shown"] = shown
     return entry
 

@@ -104,6 +104,13 @@ class World:
         stays = self.talks[name].stays.get(member, []) if name in self.talks else []
         return any(stay.after < pos and (not stay.left or pos < stay.left) for stay in stays)
 
+    def follows(self, member: str, message: Message) -> bool:
+        """Whether what becomes of a message now is this member's to see."""
+        if message.talk.two:
+            return True
+        seen = self.sees(member, message.talk.topic, message.pos)
+        return seen and self.moment_of(member, message.talk, message.pos, self.now) == self.now
+
     def last_pos(self, member: str, talk: Talk) -> int:
         """The last position of a conversation that is theirs: its head while they are in it."""
         left = talk.stays[member][-1].left

@@ -19,6 +19,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Until now every participant saw the whole history."""
+    op.add_column("conversation", whole("newcomers", server_default="0"))
     op.add_column("participant", whole("since_pos", server_default="0"))
     some = sa.text("since_pos > 0")
     op.create_index(
