@@ -60,6 +60,7 @@ class Outbox:
         self._limit = limit
         self._entries: dict[str, Entry] = {}
         self._lanes: dict[str, deque[Entry]] = {}
+        self._left: dict[str, deque[Entry]] = {}  # of lanes that an ended session has stopped
         self._waiting: dict[str, asyncio.Future[Outcome]] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._group: asyncio.TaskGroup | None = None
@@ -85,8 +86,11 @@ class Outbox:
             raise RuntimeError("the client is not open")
         params = dict(params)
         entry = Entry(params.pop("client_id", None) or uuid.uuid4().hex, params)
-        if entry.client_id in self._entries:
-            return self._entries[entry.client_id]
+        known = self._entries.get(entry.client_id)
+        if known is not None:
+            if known.lane in self._left:
+                self._start(known.lane, self._group)
+            return known
         if len(self._entries) >= self._limit:
             raise OutboxFull(f"{self._limit} messages are waiting to be sent")
         self._entries[entry.client_id] = entry  # its place is taken before the disk has it
@@ -137,13 +141,15 @@ class Outbox:
         except sqlite3.Error as error:
             del self._entries[entry.client_id]
             return StateUnusable(f"the message could not be kept: {error}")
-        lane = self._lanes.get(entry.lane)
-        if lane is None:
-            lane = self._lanes[entry.lane] = deque()
-            if self._group is not None:
-                self._group.create_task(self._work(entry.lane))
-        lane.append(entry)
+        if entry.lane not in self._lanes and self._group is not None:
+            self._start(entry.lane, self._group)
+        self._lanes.setdefault(entry.lane, deque()).append(entry)
         return None
+
+    def _start(self, lane: str, group: asyncio.TaskGroup) -> None:
+        """Send what this lane has, what is left of it first, and what comes into it."""
+        self._lanes[lane] = self._left.pop(lane, deque())
+        group.create_task(self._work(lane))
 
     async def _work(self, lane: str) -> None:
         """Send one lane's messages in order, then end."""
@@ -155,6 +161,7 @@ class Outbox:
                 # The rest stays on disk for a later session with a better token.
                 for left in entries:
                     self._settle(left, outcome)
+                self._left[lane] = entries
                 break
             await self._state.remove(entry.client_id)
             del self._entries[entry.client_id]

@@ -269,6 +269,7 @@ async def test_who_sends_when_the_session_has_just_ended_is_told() -> None:
 
     rig.outbox._send = ended
     async with rig.running() as outbox, asyncio.timeout(5):
-        for _ in range(2):
+        for client_id in ("1", "2", "1"):  # the last a repeat of what is kept
             with pytest.raises(SessionEnded, match="4500"):
-                await outbox.send({"to": "grace", "body": "x"})
+                await outbox.send({"to": "grace", "body": "x", "client_id": client_id})
+        assert [entry.client_id for entry in outbox.unsent] == ["1", "2"]
