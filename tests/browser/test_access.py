@@ -55,6 +55,8 @@ async def everywhere(someone: Person) -> None:
     await someone.open("Library site, week 47")
     await page.get_by_role("button", name="People in this conversation").click()
     await no_violations(page, "the people")
+    await page.get_by_role("button", name="Add people").click()
+    await no_violations(page, "who may come in")
     await page.keyboard.press("Escape")
 
 

@@ -15,6 +15,7 @@ import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
 import { Relations } from "./relations.js";
+import { Rosters } from "./rosters.js";
 import { State } from "./state.js";
 import { TypingSender } from "./typing.js";
 import { Ways } from "./ways.js";
@@ -95,6 +96,7 @@ export class Messenger {
     });
     const attempt = this.attempt.bind(this);
     this.relations = new Relations({ state: this.state, attempt, newId });
+    this.rosters = new Rosters({ state: this.state, reader: this.reader, attempt, newId });
     this.ways = new Ways({
       state: this.state,
       reader: this.reader,
@@ -184,20 +186,6 @@ export class Messenger {
     this.changes.changed("open", "list", "timeline");
   }
 
-  /**
-   * With connections; a group's with members of it, with none an announcement to all of it.
-   * @param {string[]} members @param {string} title @param {string} [group]
-   * @param {(words: string) => void} [problem] Where to say that it did not happen.
-   * @returns {Promise<string | null>} Its id.
-   */
-  async startConversation(members, title, group, problem) {
-    const params = { members, title, client_id: this.ports.newId(), ...(group && { group }) };
-    const result = await this.attempt("conversation.start", params, problem);
-    if (result === null) return null;
-    await this.reader.conversation(result.conversation);
-    return result.conversation;
-  }
-
   async loadOlder() {
     if (this.state.openId !== null) await this.reader.history(this.state.openId);
   }
@@ -229,16 +217,6 @@ export class Messenger {
   async react({ message, reactions = [] }, emoji) {
     const mine = reactions.find((one) => one.emoji === emoji)?.members?.includes(this.state.me);
     await this.attempt(mine ? "message.unreact" : "message.react", { message, emoji });
-  }
-
-  /** @param {string} conversation @param {string} title */
-  async rename(conversation, title) {
-    await this.attempt("conversation.rename", { conversation, title });
-  }
-
-  /** @param {string} conversation */
-  async leave(conversation) {
-    await this.attempt("conversation.leave", { conversation });
   }
 
   /** Change marks of one's own: muted, starred, archived, unread, reported.

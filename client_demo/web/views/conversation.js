@@ -1,6 +1,7 @@
 /** The open conversation: who it is with, the messages, who is typing, and where one writes. */
 
 import { others, titleOf } from "../model/conversations.js";
+import { addsPeople } from "../model/rosters.js";
 import { asking } from "./asking.js";
 import { avatars } from "./avatar.js";
 import { composer } from "./composer.js";
@@ -20,8 +21,9 @@ import { typingInWords } from "./words.js";
  * @param {() => number} ports.now
  * @param {() => void} ports.back To the list, on a narrow screen.
  * @param {(member: string) => void} ports.openTo
+ * @param {(conversation: string) => void} ports.open
  */
-export function conversationView(messenger, { now, back, openTo }) {
+export function conversationView(messenger, { now, back, openTo, open: openOther }) {
   const { state, changes } = messenger;
   const writing = composer(messenger);
   const timeline = timelineView({
@@ -85,7 +87,7 @@ export function conversationView(messenger, { now, back, openTo }) {
     h("p", {}, "Pick a conversation, or start one."),
   );
   const element = h("main", { class: "pane" }, open, nothing);
-  details.addEventListener("click", () => openDetails(messenger, openTo));
+  details.addEventListener("click", () => openDetails(messenger, { openTo, open: openOther }));
   own.addEventListener("click", () => openOwn(messenger, back));
 
   function draw() {
@@ -104,7 +106,7 @@ export function conversationView(messenger, { now, back, openTo }) {
     fill(title, held ? titleOf(held, state.me, state.people) : (profiles[0]?.name ?? "…"));
     const several = held !== undefined && held.kind !== "one_to_one";
     fill(subtitle, several ? sizeInWords(held) : (profiles[0]?.headline ?? ""));
-    details.hidden = !several;
+    details.hidden = !several && !addsPeople(held, state);
     own.hidden = held === undefined;
   }
 
