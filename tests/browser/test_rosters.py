@@ -61,7 +61,7 @@ async def test_somebody_comes_in_and_somebody_is_removed(
             dialog = await people_here(grace)
             await expect(dialog.get_by_role("button", name=f"Remove {GRACE}")).to_have_count(0)
             await dialog.get_by_role("button", name=f"Remove {LINUS}").click()
-            await expect(asked).to_contain_text("they see nothing after it")
+            await expect(asked).to_contain_text("and see nothing after it")
             await asked.get_by_role("button", name=answer, exact=True).click()
             await expect(asked).to_be_hidden()
             opener = grace.page.get_by_role("button", name="People in this conversation")

@@ -78,7 +78,7 @@ export class Messenger {
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, subject, clientId, maxCost }) =>
+      send: ({ target, body, subject, replyTo, clientId, maxCost }) =>
         command("message.send", {
           ...(target.startsWith(DRAFT)
             ? { to: target.slice(DRAFT.length) }
@@ -86,6 +86,7 @@ export class Messenger {
           body,
           client_id: clientId,
           ...(subject && { subject }),
+          ...(replyTo && { reply_to: replyTo }),
           ...(maxCost > 0 ? { max_cost: maxCost } : {}),
         }),
       sent: (outgoing, result) => this.sent(outgoing, result),
@@ -190,12 +191,12 @@ export class Messenger {
     if (this.state.openId !== null) await this.reader.history(this.state.openId);
   }
 
-  /** @param {string} body @param {string} [subject] */
-  send(body, subject) {
+  /** @param {string} body @param {import("./outbox.js").About} [about] */
+  send(body, about) {
     if (this.target === null) return;
     this.typing.sent();
     if (this.state.openId !== null) this.drafts.sent(this.state.openId);
-    if (!this.outbox.add(this.target, body, subject))
+    if (!this.outbox.add(this.target, body, about))
       this.ports.problem("Too many messages are waiting.");
   }
 
@@ -310,14 +311,15 @@ export class Messenger {
   }
 
   /** @param {Outgoing} outgoing @param {Fields} result */
-  sent({ target, body, subject, clientId }, { duplicate, ...made }) {
+  sent({ target, body, subject, replyTo, clientId }, { duplicate, ...made }) {
     const { state } = this;
     const { conversation, message, seq, kind, sent_at } = made;
     // What a repeat answers with may have changed since; its events came or will come.
     if (!duplicate) {
       const fields = { conversation, message, seq, kind, sent_at, body, subject };
+      const answers = replyTo && { reply_to: replyTo };
       const mine = { sender: state.me, client_id: clientId, rev: 0, reactions: [] };
-      applyMessage(state, { ...fields, ...mine });
+      applyMessage(state, { ...fields, ...answers, ...mine });
     }
     if (target.startsWith(DRAFT)) {
       this.outbox.retarget(target, conversation);

@@ -33,7 +33,7 @@
  * @property {number} [edited_at]
  * @property {number} [deleted_at]
  * @property {string} [subject]
- * @property {string} [reply_to]
+ * @property {string} [reply_to] The message of this conversation that it answers.
  * @property {Reaction[]} [reactions]
  *
  * @typedef {Record<string, number>} At Positions by topic.

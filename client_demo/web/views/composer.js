@@ -3,6 +3,7 @@
 import { writingIn } from "../model/ways.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { answering } from "./quote.js";
 import { wayNote } from "./way.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -33,6 +34,11 @@ export function composer(messenger) {
     h("span", {}, "Editing your message"),
     stopEditing,
   );
+  const answer = answering(messenger, () => {
+    // Who is in the field hears what it answers.
+    if (answer.id() === "") field.removeAttribute("aria-describedby");
+    else field.setAttribute("aria-describedby", "answering");
+  });
   const way = wayNote(messenger, () => {
     anewIn = target;
     drawWay();
@@ -42,6 +48,7 @@ export function composer(messenger) {
     "form",
     { class: "composer", on: { submit } },
     editing,
+    answer.element,
     way.subject,
     h("div", { class: "composer-field" }, field, send),
   );
@@ -70,6 +77,10 @@ export function composer(messenger) {
   });
   field.addEventListener("keydown", keyed);
   stopEditing.addEventListener("click", () => cancelEditing());
+  answer.cancel.addEventListener("click", () => {
+    answer.to(null);
+    field.focus();
+  });
 
   /** @param {Event} event */
   function submit(event) {
@@ -77,9 +88,12 @@ export function composer(messenger) {
     const body = field.value.trim();
     if (body === "") return;
     const message = edited;
-    const about = way.takeSubject();
+    const about = { subject: way.takeSubject(), replyTo: answer.id() };
     setText("");
-    if (message === null) return messenger.send(body, about);
+    if (message === null) {
+      answer.to(null);
+      return messenger.send(body, about);
+    }
     cancelEditing();
     if (body !== message.body) void messenger.edit(message.message, body);
   }
@@ -95,6 +109,9 @@ export function composer(messenger) {
     } else if (event.key === "Escape" && edited !== null) {
       event.stopPropagation();
       cancelEditing();
+    } else if (event.key === "Escape" && answer.id() !== "") {
+      event.stopPropagation();
+      answer.to(null);
     } else if (event.key === "ArrowUp" && field.value === "") {
       const last = lastOwn();
       if (last === undefined) return;
@@ -110,7 +127,15 @@ export function composer(messenger) {
   }
 
   /** @param {Message} message */
+  function reply(message) {
+    if (edited !== null) cancelEditing();
+    answer.to(message);
+    field.focus();
+  }
+
+  /** @param {Message} message */
   function edit(message) {
+    answer.to(null);
     edited = message;
     editing.hidden = false;
     drawWay();
@@ -146,6 +171,7 @@ export function composer(messenger) {
     anewIn = null;
     edited = null;
     editing.hidden = true;
+    answer.to(null);
     way.takeSubject();
     drawWay();
     const held = state.conversations.get(state.openId)?.draft;
@@ -163,6 +189,7 @@ export function composer(messenger) {
     way.draw(writes, edited !== null);
     const hadFocus = form.contains(document.activeElement);
     form.hidden = !writes;
+    if (!writes) answer.to(null);
     if (hadFocus && !writes && !way.element.hidden) way.element.focus(); // it says why
   }
 
@@ -188,6 +215,7 @@ export function composer(messenger) {
 
   changes.on(["open", "list", "connections", "blocks", "ways", "credits", "groups"], draw);
   changes.on(["drafts"], drawDraft);
+  changes.on(["timeline", "list"], answer.draw);
   /** Where one writes, or what says why one cannot. */
   function focus() {
     draw();
@@ -195,5 +223,5 @@ export function composer(messenger) {
     else field.focus();
   }
 
-  return { element, edit, draw, focus };
+  return { element, reply, edit, draw, focus };
 }

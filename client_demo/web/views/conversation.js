@@ -29,6 +29,7 @@ export function conversationView(messenger, { now, back, openTo, open: openOther
   const timeline = timelineView({
     messenger,
     now,
+    reply: writing.reply,
     edit: writing.edit,
     remove: ({ message }) =>
       confirmDialog(

@@ -36,7 +36,12 @@ export function openDetails(messenger, { openTo, open }) {
     "form",
     { class: "field" },
     h("label", { for: "title" }, "Title"),
-    h("div", { class: "field-row" }, title, h("button", { type: "submit", class: "plain" }, "Rename")),
+    h(
+      "div",
+      { class: "field-row" },
+      title,
+      h("button", { type: "submit", class: "plain" }, "Rename"),
+    ),
   );
   const people = h("ul", { class: "people compact whole", role: "list" });
   const large = h("p", { class: "fine" }, TOO_MANY);
@@ -108,7 +113,7 @@ export function openDetails(messenger, { openTo, open }) {
       dialog.close();
       confirmDialog(
         `Remove ${name}?`,
-        "What was written until now stays theirs to read; they see nothing after it. Everybody here is told.",
+        "They keep what was written until now, and see nothing after it. Everybody here is told.",
         "Remove",
         () => void rosters.remove(openId ?? "", member),
       );

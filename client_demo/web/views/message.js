@@ -6,6 +6,7 @@ import { fill, h, hidden } from "./dom.js";
 import { icon } from "./icons.js";
 import { linked } from "./links.js";
 import { openPicker } from "./picker.js";
+import { quoteLine } from "./quote.js";
 import { fullTime, namesInWords, timeOfDay } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -16,8 +17,11 @@ import { fullTime, namesInWords, timeOfDay } from "./words.js";
 /**
  * @typedef {object} MessagePorts
  * @property {Messenger} messenger
+ * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
  * @property {(message: Message) => void} remove
+ *
+ * @typedef {(message: string) => void} GoTo Show a message of the page.
  */
 
 const LEADS = " · leads the group";
@@ -26,13 +30,16 @@ const LEADS = " · leads the group";
  * @param {HTMLElement} item
  * @param {MessageRow} row
  * @param {MessagePorts} ports
+ * @param {GoTo} goTo
  */
-export function showMessage(item, row, ports) {
-  const { message, mine, first, last, named, leads, reads } = row;
+export function showMessage(item, row, ports, goTo) {
+  const { message, mine, first, last, named, leads, reads, quote } = row;
   const { people } = ports.messenger.state;
   const profile = people.get(message.sender);
   const deleted = message.deleted_at !== undefined;
   item.className = classes("message", { mine, first, last, deleted });
+  item.dataset.message = message.message;
+  const answers = message.reply_to ?? "";
   fill(
     item,
     !mine && (last ? avatar(profile, "small") : h("span", { class: "avatar-space" })),
@@ -42,6 +49,7 @@ export function showMessage(item, row, ports) {
       !mine && named && first
         ? h("span", { class: "message-sender" }, profile.name, leads && LEADS)
         : hidden(mine ? "You:" : `${profile.name}:`),
+      answers !== "" && quoteLine(quote, () => goTo(answers)),
       h(
         "div",
         { class: "bubble-line" },
@@ -71,9 +79,10 @@ function bubble({ body = "", subject }, title) {
  * @param {HTMLElement} item
  * @param {OutgoingRow} row
  * @param {Messenger} messenger
+ * @param {GoTo} goTo
  */
-export function showOutgoing(item, { outgoing, first }, { outbox }) {
-  const { body, subject, clientId, cost, state, words } = outgoing;
+export function showOutgoing(item, { outgoing, first, quote }, { outbox }, goTo) {
+  const { body, subject, replyTo, clientId, cost, state, words } = outgoing;
   const asks = state === "failed" && cost > 0;
   const failed = state === "failed" && !asks;
   item.className = classes("message mine last outgoing", { first, failed, asks });
@@ -85,6 +94,7 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
       "div",
       { class: "message-main" },
       hidden("You:"),
+      replyTo !== "" && quoteLine(quote, () => goTo(replyTo)),
       h("div", { class: "bubble-line" }, bubble({ body, subject })),
       failed || asks
         ? h(
@@ -106,7 +116,7 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
 }
 
 /** @param {MessageRow} row @param {MessagePorts} ports */
-function actions({ message }, { messenger, edit, remove }) {
+function actions({ message, writes }, { messenger, reply, edit, remove }) {
   const mayChange = messenger.mayChange(message);
   const react = tool("smile", "React", (event) =>
     openPicker(
@@ -119,6 +129,7 @@ function actions({ message }, { messenger, edit, remove }) {
     "div",
     { class: "tools" },
     react,
+    writes && tool("reply", "Reply", () => reply(message)),
     mayChange && tool("pencil", "Edit", () => edit(message)),
     mayChange && tool("bin", "Delete", () => remove(message)),
   );
