@@ -38,13 +38,13 @@ async def test_an_answer_quotes_what_it_answers(browser: Browser, node: Running)
         await ada.say("He is out until two.")
         await expect(over_composer(ada.page)).to_be_hidden()
         for one in (ada, grace):
-            quote = one.message("He is out until two.").get_by_role("button", name="In reply to")
-            await expect(quote).to_contain_text(LATER)
+            answer = one.message("He is out until two.")
+            await expect(answer.get_by_role("button", name="In reply to")).to_contain_text(LATER)
         await ada.say("Nothing is answered now.")
         await expect(grace.message("Nothing is answered now.").locator(".quote")).to_have_count(0)
 
         # From the answer to what it answers, by keyboard.
-        await quote.focus()
+        await grace.message("He is out until two.").locator(".quote").focus()
         await grace.page.keyboard.press("Enter")
         answered = grace.page.locator(".message.gone-to")
         await expect(answered).to_contain_text(LATER)

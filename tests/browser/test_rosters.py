@@ -158,7 +158,7 @@ async def test_a_refusal_is_shown(
         {"member": member, "name": member.title(), "role": "participant"}
         for member in ("ada", "grace", "linus")
     ]
-    talk = {
+    talk: dict[str, Any] = {
         "id": "c", "kind": "several", "title": "Tea", "last": None, "seq": 0, "read": 0,
         "unread": 0, "state": "open", "at": {}, "participants": people, "participant_count": 3,
     }  # fmt: skip

@@ -78,7 +78,7 @@ export class Messenger {
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, subject, replyTo, clientId, maxCost }) =>
+      send: ({ target, body, subject, replyTo, mentions, clientId, maxCost }) =>
         command("message.send", {
           ...(target.startsWith(DRAFT)
             ? { to: target.slice(DRAFT.length) }
@@ -87,6 +87,7 @@ export class Messenger {
           client_id: clientId,
           ...(subject && { subject }),
           ...(replyTo && { reply_to: replyTo }),
+          ...(mentions.length > 0 && { mentions }),
           ...(maxCost > 0 ? { max_cost: maxCost } : {}),
         }),
       sent: (outgoing, result) => this.sent(outgoing, result),
@@ -311,12 +312,12 @@ export class Messenger {
   }
 
   /** @param {Outgoing} outgoing @param {Fields} result */
-  sent({ target, body, subject, replyTo, clientId }, { duplicate, ...made }) {
+  sent({ target, body, subject, replyTo, mentions, clientId }, { duplicate, ...made }) {
     const { state } = this;
     const { conversation, message, seq, kind, sent_at } = made;
     // What a repeat answers with may have changed since; its events came or will come.
     if (!duplicate) {
-      const fields = { conversation, message, seq, kind, sent_at, body, subject };
+      const fields = { conversation, message, seq, kind, sent_at, body, subject, mentions };
       const answers = replyTo && { reply_to: replyTo };
       const mine = { sender: state.me, client_id: clientId, rev: 0, reactions: [] };
       applyMessage(state, { ...fields, ...answers, ...mine });

@@ -18,6 +18,7 @@ import { reconnectDelay } from "../net/schedule.js";
  * @property {string} body
  * @property {string} subject Empty for none.
  * @property {string} replyTo The message that it answers; empty for none.
+ * @property {string[]} mentions Members.
  * @property {number} writtenAt
  * @property {"pending" | "sending" | "failed"} state
  * @property {number} tries
@@ -28,6 +29,7 @@ import { reconnectDelay } from "../net/schedule.js";
  * @typedef {object} About What else is said of a message by who writes it.
  * @property {string} [subject]
  * @property {string} [replyTo]
+ * @property {string[]} [mentions]
  *
  * @typedef {object} OutboxPorts
  * @property {(outgoing: Outgoing) => Promise<Fields>} send
@@ -60,7 +62,7 @@ export class Outbox {
    * @param {About} [about]
    * @returns {boolean} Whether it was taken: too much may be waiting already.
    */
-  add(target, body, { subject = "", replyTo = "" } = {}) {
+  add(target, body, { subject = "", replyTo = "", mentions = [] } = {}) {
     if (this.all.length >= KEPT) return false;
     const { newId, clock, changed } = this.ports;
     this.all.push({
@@ -69,6 +71,7 @@ export class Outbox {
       body,
       subject,
       replyTo,
+      mentions,
       writtenAt: clock.now(),
       state: "pending",
       tries: 0,

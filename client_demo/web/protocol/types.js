@@ -34,6 +34,7 @@
  * @property {number} [deleted_at]
  * @property {string} [subject]
  * @property {string} [reply_to] The message of this conversation that it answers.
+ * @property {string[]} [mentions] Members.
  * @property {Reaction[]} [reactions]
  *
  * @typedef {Record<string, number>} At Positions by topic.

@@ -1,8 +1,10 @@
 /** Where one writes: a field that grows, sends by Enter, and can take up an earlier message. */
 
+import { mentionedIn } from "../model/mentions.js";
 import { writingIn } from "../model/ways.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { mentionList } from "./mention_list.js";
 import { answering } from "./quote.js";
 import { wayNote } from "./way.js";
 
@@ -39,6 +41,7 @@ export function composer(messenger) {
     if (answer.id() === "") field.removeAttribute("aria-describedby");
     else field.setAttribute("aria-describedby", "answering");
   });
+  const mentions = mentionList(messenger.state, field, typed);
   const way = wayNote(messenger, () => {
     anewIn = target;
     drawWay();
@@ -47,6 +50,7 @@ export function composer(messenger) {
   const form = h(
     "form",
     { class: "composer", on: { submit } },
+    mentions.element,
     editing,
     answer.element,
     way.subject,
@@ -64,14 +68,15 @@ export function composer(messenger) {
   const drafts = new Map();
 
   field.addEventListener("input", () => {
-    grow();
-    if (edited !== null) return;
-    const { openId } = messenger.state;
-    if (openId !== null) messenger.drafts.typed(openId, field.value);
-    if (field.value.trim() === "") messenger.typing.stop();
-    else messenger.typed();
+    mention();
+    typed();
+  });
+  field.addEventListener("click", mention);
+  field.addEventListener("keyup", ({ key }) => {
+    if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(key)) mention();
   });
   field.addEventListener("blur", () => {
+    mentions.close();
     messenger.typing.stop();
     messenger.drafts.flush();
   });
@@ -82,13 +87,28 @@ export function composer(messenger) {
     field.focus();
   });
 
+  function typed() {
+    grow();
+    if (edited !== null) return;
+    const { openId } = messenger.state;
+    if (openId !== null) messenger.drafts.typed(openId, field.value);
+    if (field.value.trim() === "") messenger.typing.stop();
+    else messenger.typed();
+  }
+
+  /** Offer whom an "@" at the caret may be; a message that is sent mentions nobody else. */
+  function mention() {
+    mentions.draw(edited === null);
+  }
+
   /** @param {Event} event */
   function submit(event) {
     event.preventDefault();
     const body = field.value.trim();
     if (body === "") return;
     const message = edited;
-    const about = { subject: way.takeSubject(), replyTo: answer.id() };
+    const named = mentionedIn(body, messenger.state, mentions.chosen());
+    const about = { subject: way.takeSubject(), replyTo: answer.id(), mentions: named };
     setText("");
     if (message === null) {
       answer.to(null);
@@ -101,7 +121,7 @@ export function composer(messenger) {
   /** @param {KeyboardEvent} event */
   function keyed(event) {
     // While an input method is composing, Enter is part of the word.
-    if (event.isComposing) return;
+    if (event.isComposing || mentions.keyed(event)) return;
     const touch = matchMedia("(pointer: coarse)").matches;
     if (event.key === "Enter" && !event.shiftKey && !touch) {
       event.preventDefault();
@@ -153,6 +173,7 @@ export function composer(messenger) {
   /** @param {string} text */
   function setText(text) {
     field.value = text;
+    mentions.forget();
     grow();
   }
 

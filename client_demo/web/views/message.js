@@ -4,12 +4,13 @@ import { KINDS } from "./asking.js";
 import { avatar } from "./avatar.js";
 import { fill, h, hidden } from "./dom.js";
 import { icon } from "./icons.js";
-import { linked } from "./links.js";
+import { marked } from "./links.js";
 import { openPicker } from "./picker.js";
 import { quoteLine } from "./quote.js";
 import { fullTime, namesInWords, timeOfDay } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
+/** @typedef {import("../model/state.js").State} State */
 /** @typedef {import("../protocol/types.js").Message} Message */
 /** @typedef {import("../protocol/types.js").Reaction} Reaction */
 /** @typedef {import("./rows.js").MessageRow} MessageRow */
@@ -37,7 +38,8 @@ export function showMessage(item, row, ports, goTo) {
   const { people } = ports.messenger.state;
   const profile = people.get(message.sender);
   const deleted = message.deleted_at !== undefined;
-  item.className = classes("message", { mine, first, last, deleted });
+  const called = mentionsMe(message, ports.messenger.state);
+  item.className = classes("message", { mine, first, last, deleted, called });
   item.dataset.message = message.message;
   const answers = message.reply_to ?? "";
   fill(
@@ -55,7 +57,7 @@ export function showMessage(item, row, ports, goTo) {
         { class: "bubble-line" },
         deleted
           ? h("p", { class: "bubble" }, "Message deleted")
-          : bubble(message, fullTime(message.sent_at)),
+          : bubble(message, ports.messenger.state, fullTime(message.sent_at)),
         !deleted && !reads && actions(row, ports),
       ),
       reactions(message, ports.messenger),
@@ -64,13 +66,18 @@ export function showMessage(item, row, ports, goTo) {
   );
 }
 
-/** @param {{body?: string, subject?: string}} message @param {string} [title] */
-function bubble({ body = "", subject }, title) {
+/**
+ * @param {{body?: string, subject?: string, mentions?: string[]}} message
+ * @param {State} state
+ * @param {string} [title]
+ */
+function bubble({ body = "", subject, mentions = [] }, { people, me }, title) {
+  const mentioned = mentions.map((member) => people.get(member));
   return h(
     "p",
     { class: "bubble", dir: "auto", title },
     subject ? h("b", { class: "subject" }, subject) : null,
-    ...linked(body),
+    ...marked(body, mentioned, me),
   );
 }
 
@@ -81,8 +88,8 @@ function bubble({ body = "", subject }, title) {
  * @param {Messenger} messenger
  * @param {GoTo} goTo
  */
-export function showOutgoing(item, { outgoing, first, quote }, { outbox }, goTo) {
-  const { body, subject, replyTo, clientId, cost, state, words } = outgoing;
+export function showOutgoing(item, { outgoing, first, quote }, { outbox, state: known }, goTo) {
+  const { body, subject, mentions, replyTo, clientId, cost, state, words } = outgoing;
   const asks = state === "failed" && cost > 0;
   const failed = state === "failed" && !asks;
   item.className = classes("message mine last outgoing", { first, failed, asks });
@@ -95,7 +102,7 @@ export function showOutgoing(item, { outgoing, first, quote }, { outbox }, goTo)
       { class: "message-main" },
       hidden("You:"),
       replyTo !== "" && quoteLine(quote, () => goTo(replyTo)),
-      h("div", { class: "bubble-line" }, bubble({ body, subject })),
+      h("div", { class: "bubble-line" }, bubble({ body, subject, mentions }, known)),
       failed || asks
         ? h(
             "p",
@@ -174,17 +181,23 @@ function reactions(message, messenger) {
 }
 
 /** The time at the end of a group, and who has seen it. @param {MessageRow} row @param {Messenger} messenger */
-function meta({ message, last, named, seen }, { state: { people } }) {
+function meta({ message, last, named, seen }, { state }) {
   const parts = [];
   if (last) parts.push(timeOfDay(message.sent_at));
   const kind = KINDS[message.kind ?? ""];
   // Among several all messages are of one kind, which the head says.
   if (last && kind !== undefined && !named && !message.deleted_at) parts.push(kind);
+  if (mentionsMe(message, state)) parts.push("mentions you");
   if (message.edited_at && !message.deleted_at) parts.push("edited");
   if (seen.length > 0) {
-    parts.push(`Seen by ${namesInWords(seen.map((who) => people.firstName(who)))}`);
+    parts.push(`Seen by ${namesInWords(seen.map((who) => state.people.firstName(who)))}`);
   }
   return parts.length > 0 ? h("p", { class: "meta" }, parts.join(" · ")) : null;
+}
+
+/** @param {Message} message @param {State} state */
+function mentionsMe({ mentions = [], deleted_at: deleted }, { me }) {
+  return deleted === undefined && mentions.includes(me);
 }
 
 /** @param {string} always @param {Record<string, boolean>} when */

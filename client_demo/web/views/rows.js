@@ -143,9 +143,10 @@ function joins(before, after) {
 
 /** @param {MessageRow} row @param {State} state */
 function signatureOf({ message, first, last, leads, reads, writes, quote, seen }, { people }) {
-  const { sender, message: id, rev, reactions, body, deleted_at: deleted } = message;
+  const { sender, message: id, rev, reactions, body, mentions, deleted_at: deleted } = message;
   const { name, avatar } = people.get(sender);
-  const about = [leads, reads, writes, quote, seen, name, avatar];
+  const names = mentions?.map((member) => people.name(member));
+  const about = [leads, reads, writes, quote, seen, name, avatar, names];
   const shown = [first, last, about, reactions, body, deleted];
   return JSON.stringify([id, rev, shown]);
 }
