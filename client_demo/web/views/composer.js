@@ -234,7 +234,8 @@ export function composer(messenger) {
     for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
   }
 
-  changes.on(["open", "list", "connections", "blocks", "ways", "credits", "groups"], draw);
+  const standing = ["connections", "invitations", "blocks", "ways", "credits", "groups"];
+  changes.on(["open", "list", ...standing], draw);
   changes.on(["drafts"], drawDraft);
   changes.on(["timeline", "list"], answer.draw);
   /** Where one writes, or what says why one cannot. */
