@@ -11,6 +11,7 @@ import { wordsFor } from "../protocol/errors.js";
 import { applyEvent, applyMessage } from "./events.js";
 import { Outbox } from "./outbox.js";
 import { Drafts } from "./own.js";
+import { Presence } from "./presence.js";
 import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
@@ -61,6 +62,7 @@ export class Messenger {
       onState: (state) => {
         this.state.link = state;
         changes.changed("link");
+        if (state.phase !== "live") void this.presence.look();
       },
       onReady: (welcome) => void this.readied(welcome),
       onEvent: (event) => this.happened(event),
@@ -106,6 +108,12 @@ export class Messenger {
       attempt,
       problem: ports.problem,
     });
+    this.presence = new Presence({
+      state: this.state,
+      quietly: this.quietly.bind(this),
+      clock,
+      serverNow: () => clock.now() + this.link.serverAhead,
+    });
     this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
     this.drafts = new Drafts(
       clock,
@@ -127,6 +135,7 @@ export class Messenger {
 
   stop() {
     this.link.stop();
+    this.presence.stop();
     this.state.typing.clear();
   }
 
@@ -161,7 +170,7 @@ export class Messenger {
     this.marker.atEnd = false; // the view says when it is
     this.changes.changed("open", "list", "timeline");
     if (this.state.link.phase === "live") await this.reader.opened(id);
-    if (this.state.openId === id) void this.ways.look();
+    if (this.state.openId === id) this.look();
     const mark = this.state.conversations.get(id);
     if (mark?.unread_mark && this.state.openId === id) this.read(id, mark.read);
   }
@@ -179,13 +188,20 @@ export class Messenger {
     this.typing.stop();
     this.state.open = { to: member };
     this.changes.changed("open", "list", "timeline");
+    this.look();
+  }
+
+  /** Ask about whom the open conversation is with. */
+  look() {
     void this.ways.look();
+    void this.presence.look();
   }
 
   closeConversation() {
     this.typing.stop();
     this.state.open = null;
     this.changes.changed("open", "list", "timeline");
+    void this.presence.look();
   }
 
   async loadOlder() {
@@ -269,6 +285,7 @@ export class Messenger {
    * @param {{visible?: boolean, atEnd?: boolean}} attention */
   attend(attention) {
     Object.assign(this.marker, attention);
+    if (attention.visible !== undefined) this.presence.attend(attention.visible);
     if (attention.atEnd && this.state.openId !== null)
       this.state.timeline(this.state.openId).trim();
     this.considerRead();
@@ -291,7 +308,7 @@ export class Messenger {
     }
     // It may have been opened before it was known whether there is a conversation already.
     if (open !== null && "to" in open && open === state.open) await this.openTo(open.to);
-    else void this.ways.look();
+    else this.look();
     this.outbox.resume();
     this.considerRead();
   }
@@ -308,6 +325,7 @@ export class Messenger {
     applyEvent(this.state, event);
     if (this.state.wanted.size > 0) void this.reader.wanted();
     this.ways.happened(event);
+    this.presence.happened(event);
     this.considerRead();
   }
 

@@ -68,6 +68,7 @@
  *
  * @typedef {object} Settings
  * @property {boolean} receipts Read receipts and typing indicators, given and got.
+ * @property {boolean} [active_status] Whether connections see that one is there, and one sees them.
  * @property {boolean} [inmail] Whether one takes InMail.
  * @property {boolean} [open_profile] Whether anybody may write, free; with a plan only.
  *

@@ -2,6 +2,7 @@
 
 import { others, titleOf } from "../model/conversations.js";
 import { addsPeople } from "../model/rosters.js";
+import { otherIn } from "../model/ways.js";
 import { asking } from "./asking.js";
 import { avatars } from "./avatar.js";
 import { composer } from "./composer.js";
@@ -11,7 +12,7 @@ import { openDetails } from "./details.js";
 import { icon } from "./icons.js";
 import { openOwn } from "./own.js";
 import { timelineView } from "./timeline.js";
-import { typingInWords } from "./words.js";
+import { activeInWords, typingInWords } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 
@@ -106,9 +107,18 @@ export function conversationView(messenger, { now, back, openTo, open: openOther
     fill(picture, avatars(profiles));
     fill(title, held ? titleOf(held, state.me, state.people) : (profiles[0]?.name ?? "…"));
     const several = held !== undefined && held.kind !== "one_to_one";
-    fill(subtitle, several ? sizeInWords(held) : (profiles[0]?.headline ?? ""));
+    const about = several ? sizeInWords(held) : (profiles[0]?.headline ?? "");
+    const there = presence();
+    fill(subtitle, there, there !== null && about !== "" && " · ", about);
     details.hidden = !several && !addsPeople(held, state);
     own.hidden = held === undefined;
+  }
+
+  /** Whether the other is there, before what is said of them. */
+  function presence() {
+    if (state.presence === null || state.presence.member !== otherIn(state)) return null;
+    const { active, agoMs } = state.presence;
+    return h("span", { class: active ? "presence now" : "presence" }, activeInWords(active, agoMs));
   }
 
   function drawTyping() {
@@ -118,7 +128,7 @@ export function conversationView(messenger, { now, back, openTo, open: openOther
     fill(typing, ...(names.length > 0 ? [dots(), typingInWords(names)] : []));
   }
 
-  changes.on(["open", "list", "connections"], draw);
+  changes.on(["open", "list", "connections", "presence"], draw);
   changes.on(["open", "typing"], drawTyping);
 
   return { element, draw, focus: () => writing.focus(), focusTitle: () => title.focus() };

@@ -16,6 +16,11 @@ const SWITCHES = [
     "Read receipts and typing",
     "Others see what you have read and when you type. If you turn it off you see neither of theirs.",
   ],
+  [
+    "active_status",
+    "Active status",
+    "Your connections see when you are here, or last were. If you turn it off you see nothing of theirs.",
+  ],
   ["inmail", "InMail", "Members with a plan may write to you for a credit, as a request."],
   [
     "open_profile",
