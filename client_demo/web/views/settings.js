@@ -46,7 +46,7 @@ export function openSettings(messenger, signOut) {
   const balance = h("span", {});
   const count = h("span", {});
   const sent = h("span", {});
-  const invited = h("button", { type: "button", class: "plain small" }, "Requests you sent");
+  const invited = h("button", { type: "button", class: "plain small" }, "Requests sent");
   const ledger = h("button", { type: "button", class: "plain small" }, "Credit history");
   const blocked = h("button", { type: "button", class: "plain small" }, "Blocked people");
   const out = h("button", { type: "button", class: "plain" }, "Sign out");
