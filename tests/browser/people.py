@@ -53,8 +53,9 @@ class Person:
         return self.rows.filter(has=self.page.locator(".row-title", has_text=title))
 
     def message(self, text: str) -> Locator:
-        """A message in the open conversation."""
-        return self.page.locator(".message").filter(has_text=text)
+        """A message in the open conversation, by its own text: what it quotes is another's."""
+        bubble = self.page.locator(".bubble").filter(has_text=text)
+        return self.page.locator(".message").filter(has=bubble)
 
     async def open(self, title: str) -> None:
         await self.row(title).click()

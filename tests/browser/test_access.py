@@ -47,6 +47,8 @@ async def everywhere(someone: Person) -> None:
     await someone.use("Then I'll ring him", "React")
     await no_violations(page, "a conversation with the picker open")
     await page.keyboard.press("Escape")
+    await someone.use("Then I'll ring him", "Reply")
+    await no_violations(page, "an answer being written")
     await someone.page.goto(f"{someone.base}/#")
     for opener in ("New conversation", "Settings of"):
         await page.get_by_role("button", name=opener).click()
@@ -55,6 +57,8 @@ async def everywhere(someone: Person) -> None:
     await someone.open("Library site, week 47")
     await page.get_by_role("button", name="People in this conversation").click()
     await no_violations(page, "the people")
+    await page.get_by_role("button", name="Add people").click()
+    await no_violations(page, "who may come in")
     await page.keyboard.press("Escape")
 
 
@@ -88,6 +92,7 @@ async def test_everything_by_keyboard(browser: Browser, node: Running) -> None:
         person(browser, node.base, GRACE) as grace,
     ):
         keys = ada.page.keyboard
+        await ada.page.mouse.move(0, 0)  # a message under the mouse shows its tools
         await ada.rows.first.focus()
         while GRACE not in await ada.page.evaluate("document.activeElement.textContent"):
             await keys.press("ArrowDown")
@@ -116,6 +121,15 @@ async def test_everything_by_keyboard(browser: Browser, node: Running) -> None:
         await keys.press("ArrowRight")
         await keys.press("Enter")
         await expect(mine.locator(".reaction")).to_have_text("❤️1")
+        await mine.focus()
+        await keys.press("Tab")
+        await keys.press("Tab")
+        await expect(focused).to_have_attribute("aria-label", "Reply")
+        await keys.press("Enter")
+        await expect(ada.field).to_be_focused()
+        await expect(ada.page.locator(".answering")).to_be_visible()
+        await keys.press("Escape")
+        await expect(ada.page.locator(".answering")).to_be_hidden()
 
         await ada.field.focus()
         await keys.press("ArrowUp")

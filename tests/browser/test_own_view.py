@@ -118,9 +118,8 @@ async def test_words_are_searched_for_in_everything(browser: Browser, node: Runn
         await expect(ada.page.get_by_role("heading", level=1)).to_have_text(GRACE)
         await search.fill("nobody said this")
         await search.press("Enter")
-        await expect(ada.page.get_by_role("status").filter(visible=True)).to_have_text(
-            "Nothing found."
-        )
+        found_none = ada.page.locator(".list").get_by_role("status")
+        await expect(found_none).to_have_text("Nothing found.")
         await search.fill("")
         await expect(ada.row(GRACE)).to_be_visible()
 

@@ -11,10 +11,12 @@ import { wordsFor } from "../protocol/errors.js";
 import { applyEvent, applyMessage } from "./events.js";
 import { Outbox } from "./outbox.js";
 import { Drafts } from "./own.js";
+import { Presence } from "./presence.js";
 import { Reader } from "./reader.js";
 import { RecentEvents } from "./recent.js";
 import { ReadMarker } from "./receipts.js";
 import { Relations } from "./relations.js";
+import { Rosters } from "./rosters.js";
 import { State } from "./state.js";
 import { TypingSender } from "./typing.js";
 import { Ways } from "./ways.js";
@@ -60,6 +62,7 @@ export class Messenger {
       onState: (state) => {
         this.state.link = state;
         changes.changed("link");
+        if (state.phase !== "live") void this.presence.look();
       },
       onReady: (welcome) => void this.readied(welcome),
       onEvent: (event) => this.happened(event),
@@ -77,7 +80,7 @@ export class Messenger {
       },
     });
     this.outbox = new Outbox({
-      send: ({ target, body, subject, clientId, maxCost }) =>
+      send: ({ target, body, subject, replyTo, mentions, clientId, maxCost }) =>
         command("message.send", {
           ...(target.startsWith(DRAFT)
             ? { to: target.slice(DRAFT.length) }
@@ -85,6 +88,8 @@ export class Messenger {
           body,
           client_id: clientId,
           ...(subject && { subject }),
+          ...(replyTo && { reply_to: replyTo }),
+          ...(mentions.length > 0 && { mentions }),
           ...(maxCost > 0 ? { max_cost: maxCost } : {}),
         }),
       sent: (outgoing, result) => this.sent(outgoing, result),
@@ -95,12 +100,19 @@ export class Messenger {
     });
     const attempt = this.attempt.bind(this);
     this.relations = new Relations({ state: this.state, attempt, newId });
+    this.rosters = new Rosters({ state: this.state, reader: this.reader, attempt, newId });
     this.ways = new Ways({
       state: this.state,
       reader: this.reader,
       ask: this.ask,
       attempt,
       problem: ports.problem,
+    });
+    this.presence = new Presence({
+      state: this.state,
+      quietly: this.quietly.bind(this),
+      clock,
+      serverNow: () => clock.now() + this.link.serverAhead,
     });
     this.marker = new ReadMarker((conversation, seq) => this.read(conversation, seq));
     this.drafts = new Drafts(
@@ -123,6 +135,7 @@ export class Messenger {
 
   stop() {
     this.link.stop();
+    this.presence.stop();
     this.state.typing.clear();
   }
 
@@ -157,7 +170,7 @@ export class Messenger {
     this.marker.atEnd = false; // the view says when it is
     this.changes.changed("open", "list", "timeline");
     if (this.state.link.phase === "live") await this.reader.opened(id);
-    if (this.state.openId === id) void this.ways.look();
+    if (this.state.openId === id) this.look();
     const mark = this.state.conversations.get(id);
     if (mark?.unread_mark && this.state.openId === id) this.read(id, mark.read);
   }
@@ -175,39 +188,32 @@ export class Messenger {
     this.typing.stop();
     this.state.open = { to: member };
     this.changes.changed("open", "list", "timeline");
+    this.look();
+  }
+
+  /** Ask about whom the open conversation is with. */
+  look() {
     void this.ways.look();
+    void this.presence.look();
   }
 
   closeConversation() {
     this.typing.stop();
     this.state.open = null;
     this.changes.changed("open", "list", "timeline");
-  }
-
-  /**
-   * With connections; a group's with members of it, with none an announcement to all of it.
-   * @param {string[]} members @param {string} title @param {string} [group]
-   * @param {(words: string) => void} [problem] Where to say that it did not happen.
-   * @returns {Promise<string | null>} Its id.
-   */
-  async startConversation(members, title, group, problem) {
-    const params = { members, title, client_id: this.ports.newId(), ...(group && { group }) };
-    const result = await this.attempt("conversation.start", params, problem);
-    if (result === null) return null;
-    await this.reader.conversation(result.conversation);
-    return result.conversation;
+    void this.presence.look();
   }
 
   async loadOlder() {
     if (this.state.openId !== null) await this.reader.history(this.state.openId);
   }
 
-  /** @param {string} body @param {string} [subject] */
-  send(body, subject) {
+  /** @param {string} body @param {import("./outbox.js").About} [about] */
+  send(body, about) {
     if (this.target === null) return;
     this.typing.sent();
     if (this.state.openId !== null) this.drafts.sent(this.state.openId);
-    if (!this.outbox.add(this.target, body, subject))
+    if (!this.outbox.add(this.target, body, about))
       this.ports.problem("Too many messages are waiting.");
   }
 
@@ -229,16 +235,6 @@ export class Messenger {
   async react({ message, reactions = [] }, emoji) {
     const mine = reactions.find((one) => one.emoji === emoji)?.members?.includes(this.state.me);
     await this.attempt(mine ? "message.unreact" : "message.react", { message, emoji });
-  }
-
-  /** @param {string} conversation @param {string} title */
-  async rename(conversation, title) {
-    await this.attempt("conversation.rename", { conversation, title });
-  }
-
-  /** @param {string} conversation */
-  async leave(conversation) {
-    await this.attempt("conversation.leave", { conversation });
   }
 
   /** Change marks of one's own: muted, starred, archived, unread, reported.
@@ -289,6 +285,7 @@ export class Messenger {
    * @param {{visible?: boolean, atEnd?: boolean}} attention */
   attend(attention) {
     Object.assign(this.marker, attention);
+    if (attention.visible !== undefined) this.presence.attend(attention.visible);
     if (attention.atEnd && this.state.openId !== null)
       this.state.timeline(this.state.openId).trim();
     this.considerRead();
@@ -311,7 +308,7 @@ export class Messenger {
     }
     // It may have been opened before it was known whether there is a conversation already.
     if (open !== null && "to" in open && open === state.open) await this.openTo(open.to);
-    else void this.ways.look();
+    else this.look();
     this.outbox.resume();
     this.considerRead();
   }
@@ -328,18 +325,20 @@ export class Messenger {
     applyEvent(this.state, event);
     if (this.state.wanted.size > 0) void this.reader.wanted();
     this.ways.happened(event);
+    this.presence.happened(event);
     this.considerRead();
   }
 
   /** @param {Outgoing} outgoing @param {Fields} result */
-  sent({ target, body, subject, clientId }, { duplicate, ...made }) {
+  sent({ target, body, subject, replyTo, mentions, clientId }, { duplicate, ...made }) {
     const { state } = this;
     const { conversation, message, seq, kind, sent_at } = made;
     // What a repeat answers with may have changed since; its events came or will come.
     if (!duplicate) {
-      const fields = { conversation, message, seq, kind, sent_at, body, subject };
+      const fields = { conversation, message, seq, kind, sent_at, body, subject, mentions };
+      const answers = replyTo && { reply_to: replyTo };
       const mine = { sender: state.me, client_id: clientId, rev: 0, reactions: [] };
-      applyMessage(state, { ...fields, ...mine });
+      applyMessage(state, { ...fields, ...answers, ...mine });
     }
     if (target.startsWith(DRAFT)) {
       this.outbox.retarget(target, conversation);

@@ -17,12 +17,19 @@ import { reconnectDelay } from "../net/schedule.js";
  * @property {string} target A conversation's id, or "to:" and a member.
  * @property {string} body
  * @property {string} subject Empty for none.
+ * @property {string} replyTo The message that it answers; empty for none.
+ * @property {string[]} mentions Members.
  * @property {number} writtenAt
  * @property {"pending" | "sending" | "failed"} state
  * @property {number} tries
  * @property {string} words Why it failed.
  * @property {number} cost In credits, where it failed by that alone and they are there; 0 else.
  * @property {number} maxCost What its writer has agreed to.
+ *
+ * @typedef {object} About What else is said of a message by who writes it.
+ * @property {string} [subject]
+ * @property {string} [replyTo]
+ * @property {string[]} [mentions]
  *
  * @typedef {object} OutboxPorts
  * @property {(outgoing: Outgoing) => Promise<Fields>} send
@@ -52,10 +59,10 @@ export class Outbox {
   /**
    * @param {string} target
    * @param {string} body
-   * @param {string} [subject]
+   * @param {About} [about]
    * @returns {boolean} Whether it was taken: too much may be waiting already.
    */
-  add(target, body, subject = "") {
+  add(target, body, { subject = "", replyTo = "", mentions = [] } = {}) {
     if (this.all.length >= KEPT) return false;
     const { newId, clock, changed } = this.ports;
     this.all.push({
@@ -63,6 +70,8 @@ export class Outbox {
       target,
       body,
       subject,
+      replyTo,
+      mentions,
       writtenAt: clock.now(),
       state: "pending",
       tries: 0,

@@ -57,10 +57,7 @@ export class Reader {
     state.reset();
     state.people.learn([...connections.items, ...blocks.items]);
     for (const profile of connections.items) state.connections.set(profile.member, profile);
-    for (const one of invitations.items) {
-      if (one.to === state.me) state.invitations.set(one.invitation, one);
-      else state.invited.set(one.invitation, one.to);
-    }
+    this.takeInvitations(invitations.items);
     for (const profile of blocks.items) state.blocked.set(profile.member, profile);
     state.groups = groups;
     takeSettings(state, settings);
@@ -117,6 +114,27 @@ export class Reader {
       this.state.changes.changed("list");
       for (const { at } of conversations) this.replay(at);
     });
+  }
+
+  /** Who has asked whom, read anew: of one's own no event tells one's other devices. */
+  invitations() {
+    return this.once("invitations", async () => {
+      const { items, at = {} } = await this.pages("invitation.list", "invitations");
+      this.takeInvitations(items);
+      this.state.changes.changed("invitations", "ways");
+      this.replay(at);
+    });
+  }
+
+  /** @param {import("../protocol/types.js").Invitation[]} all */
+  takeInvitations(all) {
+    const { invitations, invited, me } = this.state;
+    invitations.clear();
+    invited.clear();
+    for (const one of all) {
+      if (one.to === me) invitations.set(one.invitation, one);
+      else invited.set(one.invitation, one.to);
+    }
   }
 
   /** The groups one is in, which no event tells of. */

@@ -1,4 +1,4 @@
-/** What one is to others: asking to connect and answering it, and blocking. */
+/** What one is to others: asking to connect, answering that or taking it back, and blocking. */
 
 /** @typedef {import("../protocol/types.js").Fields} Fields */
 /** @typedef {import("./state.js").State} State */
@@ -20,14 +20,25 @@ export class Relations {
     const made = await attempt("invitation.send", { to: member, client_id: newId() });
     if (made === null) return;
     state.invited.set(made.invitation, member);
-    state.changes.changed("ways");
+    state.changes.changed("invitations", "ways");
   }
 
-  /** Answer a request to connect. @param {string} invitation @param {boolean} accept */
-  async answer(invitation, accept) {
+  /** Take back that one has asked to connect. @param {string} invitation */
+  async withdraw(invitation) {
     const { state, attempt } = this.ports;
-    const cmd = accept ? "invitation.accept" : "invitation.ignore";
-    if ((await attempt(cmd, { invitation })) === null) return;
+    if ((await attempt("invitation.withdraw", { invitation })) === null) return;
+    state.invited.delete(invitation);
+    state.changes.changed("invitations", "ways");
+  }
+
+  /**
+   * Answer a request to connect; only accepting is told to who has asked.
+   * @param {string} invitation
+   * @param {"accept" | "ignore" | "refuse"} answer To refuse keeps them from asking again.
+   */
+  async answer(invitation, answer) {
+    const { state, attempt } = this.ports;
+    if ((await attempt(`invitation.${answer}`, { invitation })) === null) return;
     state.invitations.delete(invitation);
     state.changes.changed("invitations");
   }

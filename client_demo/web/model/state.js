@@ -62,6 +62,8 @@ export class State {
     this.groups = [];
     /** @type {Explained | null} Of whom the open conversation is with. */
     this.explained = null;
+    /** @type {import("./presence.js").Seen | null} Of whom the open conversation is with. */
+    this.presence = null;
     /** @type {number | null} One's credits, once something has told of them. */
     this.balance = null;
     /** @type {Settings} */

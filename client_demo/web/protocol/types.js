@@ -33,7 +33,8 @@
  * @property {number} [edited_at]
  * @property {number} [deleted_at]
  * @property {string} [subject]
- * @property {string} [reply_to]
+ * @property {string} [reply_to] The message of this conversation that it answers.
+ * @property {string[]} [mentions] Members.
  * @property {Reaction[]} [reactions]
  *
  * @typedef {Record<string, number>} At Positions by topic.
@@ -67,6 +68,7 @@
  *
  * @typedef {object} Settings
  * @property {boolean} receipts Read receipts and typing indicators, given and got.
+ * @property {boolean} [active_status] Whether connections see that one is there, and one sees them.
  * @property {boolean} [inmail] Whether one takes InMail.
  * @property {boolean} [open_profile] Whether anybody may write, free; with a plan only.
  *

@@ -1,8 +1,11 @@
 /** Where one writes: a field that grows, sends by Enter, and can take up an earlier message. */
 
+import { mentionedIn } from "../model/mentions.js";
 import { writingIn } from "../model/ways.js";
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
+import { mentionList } from "./mention_list.js";
+import { answering } from "./quote.js";
 import { wayNote } from "./way.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -33,6 +36,12 @@ export function composer(messenger) {
     h("span", {}, "Editing your message"),
     stopEditing,
   );
+  const answer = answering(messenger, () => {
+    // Who is in the field hears what it answers.
+    if (answer.id() === "") field.removeAttribute("aria-describedby");
+    else field.setAttribute("aria-describedby", "answering");
+  });
+  const mentions = mentionList(messenger.state, field, typed);
   const way = wayNote(messenger, () => {
     anewIn = target;
     drawWay();
@@ -41,7 +50,9 @@ export function composer(messenger) {
   const form = h(
     "form",
     { class: "composer", on: { submit } },
+    mentions.element,
     editing,
+    answer.element,
     way.subject,
     h("div", { class: "composer-field" }, field, send),
   );
@@ -57,19 +68,38 @@ export function composer(messenger) {
   const drafts = new Map();
 
   field.addEventListener("input", () => {
+    mention();
+    typed();
+  });
+  field.addEventListener("click", mention);
+  field.addEventListener("keyup", ({ key }) => {
+    if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(key)) mention();
+  });
+  field.addEventListener("blur", () => {
+    mentions.close();
+    messenger.typing.stop();
+    messenger.drafts.flush();
+  });
+  field.addEventListener("keydown", keyed);
+  stopEditing.addEventListener("click", () => cancelEditing());
+  answer.cancel.addEventListener("click", () => {
+    answer.to(null);
+    field.focus();
+  });
+
+  function typed() {
     grow();
     if (edited !== null) return;
     const { openId } = messenger.state;
     if (openId !== null) messenger.drafts.typed(openId, field.value);
     if (field.value.trim() === "") messenger.typing.stop();
     else messenger.typed();
-  });
-  field.addEventListener("blur", () => {
-    messenger.typing.stop();
-    messenger.drafts.flush();
-  });
-  field.addEventListener("keydown", keyed);
-  stopEditing.addEventListener("click", () => cancelEditing());
+  }
+
+  /** Offer whom an "@" at the caret may be; a message that is sent mentions nobody else. */
+  function mention() {
+    mentions.draw(edited === null);
+  }
 
   /** @param {Event} event */
   function submit(event) {
@@ -77,9 +107,13 @@ export function composer(messenger) {
     const body = field.value.trim();
     if (body === "") return;
     const message = edited;
-    const about = way.takeSubject();
+    const named = mentionedIn(body, messenger.state, mentions.chosen());
+    const about = { subject: way.takeSubject(), replyTo: answer.id(), mentions: named };
     setText("");
-    if (message === null) return messenger.send(body, about);
+    if (message === null) {
+      answer.to(null);
+      return messenger.send(body, about);
+    }
     cancelEditing();
     if (body !== message.body) void messenger.edit(message.message, body);
   }
@@ -87,7 +121,7 @@ export function composer(messenger) {
   /** @param {KeyboardEvent} event */
   function keyed(event) {
     // While an input method is composing, Enter is part of the word.
-    if (event.isComposing) return;
+    if (event.isComposing || mentions.keyed(event)) return;
     const touch = matchMedia("(pointer: coarse)").matches;
     if (event.key === "Enter" && !event.shiftKey && !touch) {
       event.preventDefault();
@@ -95,6 +129,9 @@ export function composer(messenger) {
     } else if (event.key === "Escape" && edited !== null) {
       event.stopPropagation();
       cancelEditing();
+    } else if (event.key === "Escape" && answer.id() !== "") {
+      event.stopPropagation();
+      answer.to(null);
     } else if (event.key === "ArrowUp" && field.value === "") {
       const last = lastOwn();
       if (last === undefined) return;
@@ -110,7 +147,15 @@ export function composer(messenger) {
   }
 
   /** @param {Message} message */
+  function reply(message) {
+    if (edited !== null) cancelEditing();
+    answer.to(message);
+    field.focus();
+  }
+
+  /** @param {Message} message */
   function edit(message) {
+    answer.to(null);
     edited = message;
     editing.hidden = false;
     drawWay();
@@ -128,6 +173,7 @@ export function composer(messenger) {
   /** @param {string} text */
   function setText(text) {
     field.value = text;
+    mentions.forget();
     grow();
   }
 
@@ -146,6 +192,7 @@ export function composer(messenger) {
     anewIn = null;
     edited = null;
     editing.hidden = true;
+    answer.to(null);
     way.takeSubject();
     drawWay();
     const held = state.conversations.get(state.openId)?.draft;
@@ -163,6 +210,7 @@ export function composer(messenger) {
     way.draw(writes, edited !== null);
     const hadFocus = form.contains(document.activeElement);
     form.hidden = !writes;
+    if (!writes) answer.to(null);
     if (hadFocus && !writes && !way.element.hidden) way.element.focus(); // it says why
   }
 
@@ -186,8 +234,10 @@ export function composer(messenger) {
     for (const old of drafts.keys()) if (drafts.size > DRAFTS_KEPT) drafts.delete(old);
   }
 
-  changes.on(["open", "list", "connections", "blocks", "ways", "credits", "groups"], draw);
+  const standing = ["connections", "invitations", "blocks", "ways", "credits", "groups"];
+  changes.on(["open", "list", ...standing], draw);
   changes.on(["drafts"], drawDraft);
+  changes.on(["timeline", "list"], answer.draw);
   /** Where one writes, or what says why one cannot. */
   function focus() {
     draw();
@@ -195,5 +245,5 @@ export function composer(messenger) {
     else field.focus();
   }
 
-  return { element, edit, draw, focus };
+  return { element, reply, edit, draw, focus };
 }

@@ -1,6 +1,8 @@
 /** The open conversation: who it is with, the messages, who is typing, and where one writes. */
 
 import { others, titleOf } from "../model/conversations.js";
+import { addsPeople } from "../model/rosters.js";
+import { otherIn } from "../model/ways.js";
 import { asking } from "./asking.js";
 import { avatars } from "./avatar.js";
 import { composer } from "./composer.js";
@@ -10,7 +12,7 @@ import { openDetails } from "./details.js";
 import { icon } from "./icons.js";
 import { openOwn } from "./own.js";
 import { timelineView } from "./timeline.js";
-import { typingInWords } from "./words.js";
+import { activeInWords, typingInWords } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
 
@@ -20,13 +22,15 @@ import { typingInWords } from "./words.js";
  * @param {() => number} ports.now
  * @param {() => void} ports.back To the list, on a narrow screen.
  * @param {(member: string) => void} ports.openTo
+ * @param {(conversation: string) => void} ports.open
  */
-export function conversationView(messenger, { now, back, openTo }) {
+export function conversationView(messenger, { now, back, openTo, open: openOther }) {
   const { state, changes } = messenger;
   const writing = composer(messenger);
   const timeline = timelineView({
     messenger,
     now,
+    reply: writing.reply,
     edit: writing.edit,
     remove: ({ message }) =>
       confirmDialog(
@@ -85,7 +89,7 @@ export function conversationView(messenger, { now, back, openTo }) {
     h("p", {}, "Pick a conversation, or start one."),
   );
   const element = h("main", { class: "pane" }, open, nothing);
-  details.addEventListener("click", () => openDetails(messenger, openTo));
+  details.addEventListener("click", () => openDetails(messenger, { openTo, open: openOther }));
   own.addEventListener("click", () => openOwn(messenger, back));
 
   function draw() {
@@ -103,9 +107,18 @@ export function conversationView(messenger, { now, back, openTo }) {
     fill(picture, avatars(profiles));
     fill(title, held ? titleOf(held, state.me, state.people) : (profiles[0]?.name ?? "…"));
     const several = held !== undefined && held.kind !== "one_to_one";
-    fill(subtitle, several ? sizeInWords(held) : (profiles[0]?.headline ?? ""));
-    details.hidden = !several;
+    const about = several ? sizeInWords(held) : (profiles[0]?.headline ?? "");
+    const there = presence();
+    fill(subtitle, there, there !== null && about !== "" && " · ", about);
+    details.hidden = !several && !addsPeople(held, state);
     own.hidden = held === undefined;
+  }
+
+  /** Whether the other is there, before what is said of them. */
+  function presence() {
+    if (state.presence === null || state.presence.member !== otherIn(state)) return null;
+    const { active, agoMs } = state.presence;
+    return h("span", { class: active ? "presence now" : "presence" }, activeInWords(active, agoMs));
   }
 
   function drawTyping() {
@@ -115,7 +128,7 @@ export function conversationView(messenger, { now, back, openTo }) {
     fill(typing, ...(names.length > 0 ? [dots(), typingInWords(names)] : []));
   }
 
-  changes.on(["open", "list", "connections"], draw);
+  changes.on(["open", "list", "connections", "presence"], draw);
   changes.on(["open", "typing"], drawTyping);
 
   return { element, draw, focus: () => writing.focus(), focusTitle: () => title.focus() };

@@ -56,3 +56,14 @@ export function confirmDialog(title, words, action, run) {
   });
   no.focus();
 }
+
+/** A line in a dialog for what did not happen; nothing until then. */
+export function problemLine() {
+  const element = h("p", { class: "wrong", role: "alert", hidden: true });
+  /** @param {string} words Empty for nothing. */
+  const say = (words) => {
+    element.hidden = words === "";
+    fill(element, words);
+  };
+  return { element, say };
+}

@@ -2,7 +2,7 @@
 
 import { titleOf } from "../model/conversations.js";
 import { chooser } from "./choose.js";
-import { confirmDialog, openDialog } from "./dialog.js";
+import { confirmDialog, openDialog, problemLine } from "./dialog.js";
 import { fill, h } from "./dom.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -87,7 +87,7 @@ function openLed(messenger, group, about, open) {
   const title = h("input", { id: "group-title", ...kept });
   const start = h("button", { type: "submit", class: "primary" });
   const announce = h("button", { type: "button", class: "plain" }, "Announce to all");
-  const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
+  const wrong = problemLine();
   const people = chooser({
     label: "Search people by name or id",
     from: () => state.people.besides((member) => member === state.me),
@@ -102,7 +102,7 @@ function openLed(messenger, group, about, open) {
     title,
     people.element,
     h("p", { class: "fine" }, ONLY_MEMBERS),
-    wrong,
+    wrong.element,
     h("div", { class: "dialog-actions" }, announce, start),
   );
   const dialog = openDialog(group.name, about, form);
@@ -122,19 +122,13 @@ function openLed(messenger, group, about, open) {
 
   /** @param {string[]} members None for all. */
   async function begin(members) {
-    wrong.hidden = true;
+    wrong.say("");
     start.disabled = announce.disabled = true;
-    const id = await messenger.startConversation(members, title.value.trim(), group.group, say);
+    const id = await messenger.rosters.start(members, title.value.trim(), group.group, wrong.say);
     describe();
     if (id === null) return;
     dialog.close();
     open(id);
-  }
-
-  /** @param {string} words */
-  function say(words) {
-    wrong.hidden = false;
-    fill(wrong, words);
   }
 
   function describe() {

@@ -1,6 +1,9 @@
-/** Addresses in a text become links; everything else stays text. */
+/** Addresses in a text become links, names that it mentions are marked; all else stays text. */
 
+import { mentionsIn } from "../model/mentions.js";
 import { h } from "./dom.js";
+
+/** @typedef {import("../protocol/types.js").Profile} Profile */
 
 const ADDRESS = /https?:\/\/[^\s<>"]+[^\s<>".,;:!?')\]]/g;
 
@@ -14,4 +17,22 @@ export function linked(text) {
     from = index + href.length;
   }
   return [...parts, text.slice(from)];
+}
+
+/**
+ * @param {string} text
+ * @param {Profile[]} mentioned
+ * @param {string} me
+ * @returns {(Node | string)[]}
+ */
+export function marked(text, mentioned, me) {
+  const parts = [];
+  let from = 0;
+  for (const { from: at, to, member } of mentionsIn(text, mentioned)) {
+    parts.push(...linked(text.slice(from, at)));
+    const name = member === me ? "mention oneself" : "mention";
+    parts.push(h("span", { class: name }, text.slice(at, to)));
+    from = to;
+  }
+  return [...parts, ...linked(text.slice(from))];
 }

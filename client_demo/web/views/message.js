@@ -4,11 +4,13 @@ import { KINDS } from "./asking.js";
 import { avatar } from "./avatar.js";
 import { fill, h, hidden } from "./dom.js";
 import { icon } from "./icons.js";
-import { linked } from "./links.js";
+import { marked } from "./links.js";
 import { openPicker } from "./picker.js";
+import { quoteLine } from "./quote.js";
 import { fullTime, namesInWords, timeOfDay } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
+/** @typedef {import("../model/state.js").State} State */
 /** @typedef {import("../protocol/types.js").Message} Message */
 /** @typedef {import("../protocol/types.js").Reaction} Reaction */
 /** @typedef {import("./rows.js").MessageRow} MessageRow */
@@ -16,8 +18,11 @@ import { fullTime, namesInWords, timeOfDay } from "./words.js";
 /**
  * @typedef {object} MessagePorts
  * @property {Messenger} messenger
+ * @property {(message: Message) => void} reply
  * @property {(message: Message) => void} edit
  * @property {(message: Message) => void} remove
+ *
+ * @typedef {(message: string) => void} GoTo Show a message of the page.
  */
 
 const LEADS = " · leads the group";
@@ -26,13 +31,17 @@ const LEADS = " · leads the group";
  * @param {HTMLElement} item
  * @param {MessageRow} row
  * @param {MessagePorts} ports
+ * @param {GoTo} goTo
  */
-export function showMessage(item, row, ports) {
-  const { message, mine, first, last, named, leads, reads } = row;
+export function showMessage(item, row, ports, goTo) {
+  const { message, mine, first, last, named, leads, reads, quote } = row;
   const { people } = ports.messenger.state;
   const profile = people.get(message.sender);
   const deleted = message.deleted_at !== undefined;
-  item.className = classes("message", { mine, first, last, deleted });
+  const called = mentionsMe(message, ports.messenger.state);
+  item.className = classes("message", { mine, first, last, deleted, called });
+  item.dataset.message = message.message;
+  const answers = message.reply_to ?? "";
   fill(
     item,
     !mine && (last ? avatar(profile, "small") : h("span", { class: "avatar-space" })),
@@ -42,12 +51,13 @@ export function showMessage(item, row, ports) {
       !mine && named && first
         ? h("span", { class: "message-sender" }, profile.name, leads && LEADS)
         : hidden(mine ? "You:" : `${profile.name}:`),
+      answers !== "" && quoteLine(quote, () => goTo(answers)),
       h(
         "div",
         { class: "bubble-line" },
         deleted
           ? h("p", { class: "bubble" }, "Message deleted")
-          : bubble(message, fullTime(message.sent_at)),
+          : bubble(message, ports.messenger.state, fullTime(message.sent_at)),
         !deleted && !reads && actions(row, ports),
       ),
       reactions(message, ports.messenger),
@@ -56,13 +66,18 @@ export function showMessage(item, row, ports) {
   );
 }
 
-/** @param {{body?: string, subject?: string}} message @param {string} [title] */
-function bubble({ body = "", subject }, title) {
+/**
+ * @param {{body?: string, subject?: string, mentions?: string[]}} message
+ * @param {State} state
+ * @param {string} [title]
+ */
+function bubble({ body = "", subject, mentions = [] }, { people, me }, title) {
+  const mentioned = mentions.map((member) => people.get(member));
   return h(
     "p",
     { class: "bubble", dir: "auto", title },
     subject ? h("b", { class: "subject" }, subject) : null,
-    ...linked(body),
+    ...marked(body, mentioned, me),
   );
 }
 
@@ -71,9 +86,10 @@ function bubble({ body = "", subject }, title) {
  * @param {HTMLElement} item
  * @param {OutgoingRow} row
  * @param {Messenger} messenger
+ * @param {GoTo} goTo
  */
-export function showOutgoing(item, { outgoing, first }, { outbox }) {
-  const { body, subject, clientId, cost, state, words } = outgoing;
+export function showOutgoing(item, { outgoing, first, quote }, { outbox, state: known }, goTo) {
+  const { body, subject, mentions, replyTo, clientId, cost, state, words } = outgoing;
   const asks = state === "failed" && cost > 0;
   const failed = state === "failed" && !asks;
   item.className = classes("message mine last outgoing", { first, failed, asks });
@@ -85,7 +101,8 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
       "div",
       { class: "message-main" },
       hidden("You:"),
-      h("div", { class: "bubble-line" }, bubble({ body, subject })),
+      replyTo !== "" && quoteLine(quote, () => goTo(replyTo)),
+      h("div", { class: "bubble-line" }, bubble({ body, subject, mentions }, known)),
       failed || asks
         ? h(
             "p",
@@ -106,7 +123,7 @@ export function showOutgoing(item, { outgoing, first }, { outbox }) {
 }
 
 /** @param {MessageRow} row @param {MessagePorts} ports */
-function actions({ message }, { messenger, edit, remove }) {
+function actions({ message, writes }, { messenger, reply, edit, remove }) {
   const mayChange = messenger.mayChange(message);
   const react = tool("smile", "React", (event) =>
     openPicker(
@@ -119,6 +136,7 @@ function actions({ message }, { messenger, edit, remove }) {
     "div",
     { class: "tools" },
     react,
+    writes && tool("reply", "Reply", () => reply(message)),
     mayChange && tool("pencil", "Edit", () => edit(message)),
     mayChange && tool("bin", "Delete", () => remove(message)),
   );
@@ -163,17 +181,23 @@ function reactions(message, messenger) {
 }
 
 /** The time at the end of a group, and who has seen it. @param {MessageRow} row @param {Messenger} messenger */
-function meta({ message, last, named, seen }, { state: { people } }) {
+function meta({ message, last, named, seen }, { state }) {
   const parts = [];
   if (last) parts.push(timeOfDay(message.sent_at));
   const kind = KINDS[message.kind ?? ""];
   // Among several all messages are of one kind, which the head says.
   if (last && kind !== undefined && !named && !message.deleted_at) parts.push(kind);
+  if (mentionsMe(message, state)) parts.push("mentions you");
   if (message.edited_at && !message.deleted_at) parts.push("edited");
   if (seen.length > 0) {
-    parts.push(`Seen by ${namesInWords(seen.map((who) => people.firstName(who)))}`);
+    parts.push(`Seen by ${namesInWords(seen.map((who) => state.people.firstName(who)))}`);
   }
   return parts.length > 0 ? h("p", { class: "meta" }, parts.join(" · ")) : null;
+}
+
+/** @param {Message} message @param {State} state */
+function mentionsMe({ mentions = [], deleted_at: deleted }, { me }) {
+  return deleted === undefined && mentions.includes(me);
 }
 
 /** @param {string} always @param {Record<string, boolean>} when */

@@ -61,7 +61,7 @@ export function openNewConversation(messenger, { openTo, open }) {
     if (members.length === 0) return;
     dialog.close();
     if (members.length === 1) return openTo(members[0]);
-    const id = await messenger.startConversation(members, title.value.trim());
+    const id = await messenger.rosters.start(members, title.value.trim());
     if (id !== null) open(id);
   }
 

@@ -1,6 +1,7 @@
 /** Requests to connect, above the conversations while there are any. */
 
 import { avatar } from "./avatar.js";
+import { confirmDialog } from "./dialog.js";
 import { fill, h, keep } from "./dom.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -31,41 +32,35 @@ export function requests(messenger) {
   /** @param {HTMLElement} item @param {Invitation} invitation */
   function show(item, { invitation, from, note }) {
     const profile = state.people.get(from);
-    const answer = (/** @type {boolean} */ accept) => ({
-      click: () => void messenger.relations.answer(invitation, accept),
-    });
+    const { name } = profile;
+    const answer = (/** @type {"accept" | "ignore" | "refuse"} */ how) =>
+      void messenger.relations.answer(invitation, how);
+    const refuse = () =>
+      confirmDialog(
+        `You don't know ${name}?`,
+        "Their request goes away, and they cannot send you another. They are not told.",
+        "I don't know them",
+        () => answer("refuse"),
+      );
+    /** @param {string} look @param {string} words @param {string} label @param {() => void} click */
+    const button = (look, words, label, click) =>
+      h("button", { type: "button", class: look, "aria-label": label, on: { click } }, words);
+    const unknown = "I don't know this person";
     fill(
       item,
       avatar(profile),
       h(
         "div",
         { class: "person-text" },
-        h("span", { class: "person-name" }, profile.name),
+        h("span", { class: "person-name" }, name),
         h("span", { class: "person-headline" }, profile.headline),
         note ? h("p", { class: "request-note" }, note) : null,
         h(
           "div",
           { class: "request-actions" },
-          h(
-            "button",
-            {
-              type: "button",
-              class: "primary small",
-              "aria-label": `Accept ${profile.name}`,
-              on: answer(true),
-            },
-            "Accept",
-          ),
-          h(
-            "button",
-            {
-              type: "button",
-              class: "plain small",
-              "aria-label": `Ignore ${profile.name}`,
-              on: answer(false),
-            },
-            "Ignore",
-          ),
+          button("primary small", "Accept", `Accept ${name}`, () => answer("accept")),
+          button("plain small", "Ignore", `Ignore ${name}`, () => answer("ignore")),
+          button("link small", unknown, `${unknown}: ${name}`, refuse),
         ),
       ),
     );

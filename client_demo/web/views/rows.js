@@ -5,6 +5,8 @@
 
 import { roleIn } from "../model/conversations.js";
 import { seenBy } from "../model/receipts.js";
+import { writingIn } from "../model/ways.js";
+import { quoted } from "./quote.js";
 import { dayKey } from "./words.js";
 
 /** @typedef {import("../protocol/types.js").Message} Message */
@@ -22,9 +24,12 @@ import { dayKey } from "./words.js";
  * @property {boolean} named Whether to say who wrote it: there are several.
  * @property {boolean} leads Whether its sender leads the group that this conversation is of.
  * @property {boolean} reads Whether one only reads here: there is nothing to do with a message.
+ * @property {boolean} writes Whether one writes here, and so can answer a message.
+ * @property {Quote | null} quote Of the message that it answers, where that is on the page.
  * @property {string[]} seen Who has seen up to here.
  *
- * @typedef {{kind: "outgoing", key: string, signature: string, outgoing: Outgoing, first: boolean}} OutgoingRow
+ * @typedef {ReturnType<typeof quoted>} Quote
+ * @typedef {{kind: "outgoing", key: string, signature: string, outgoing: Outgoing, first: boolean, quote: Quote | null}} OutgoingRow
  * @typedef {{kind: "day", key: string, signature: string, at: number}} DayRow
  * @typedef {{kind: "unread" | "notice", key: string, signature: string, text: string}} LineRow
  * @typedef {MessageRow | OutgoingRow | DayRow | LineRow} TimelineRow
@@ -49,6 +54,12 @@ export function rowsOf(state, outgoing) {
   const named = conversation !== undefined && conversation.kind !== "one_to_one";
   const reads =
     named && (conversation.state === "closed" || roleIn(conversation, me) === "viewer");
+
+  const writes = !reads && writingIn(state).may;
+  const quoteOf = (/** @type {string | undefined} */ id) => {
+    const held = id ? timeline?.find(id) : undefined;
+    return held === undefined ? null : quoted(held, state);
+  };
 
   /** @type {TimelineRow[]} */
   const rows = [];
@@ -96,6 +107,8 @@ export function rowsOf(state, outgoing) {
       named,
       leads: roleIn(conversation, message.sender) === "manager",
       reads,
+      writes,
+      quote: quoteOf(message.reply_to),
       seen: seen.get(message.message) ?? [],
     };
     if (group !== null && !row.first) group.last = false;
@@ -104,18 +117,17 @@ export function rowsOf(state, outgoing) {
   }
   noticesUpTo(Infinity);
   for (const row of rows) if (row.kind === "message") row.signature = signatureOf(row, state);
-  return [...rows, ...outgoingRows(outgoing, group)];
+  const waiting = outgoing.map((one, at) =>
+    outgoingRow(one, at === 0 && !group?.mine, quoteOf(one.replyTo)),
+  );
+  return [...rows, ...waiting];
 }
 
-/** @param {Outgoing[]} outgoing @param {MessageRow | null} group @returns {OutgoingRow[]} */
-function outgoingRows(outgoing, group) {
-  return outgoing.map((one, at) => ({
-    kind: "outgoing",
-    key: `client:${one.clientId}`,
-    signature: `${one.state} ${one.words}`,
-    outgoing: one,
-    first: at === 0 && !group?.mine,
-  }));
+/** @param {Outgoing} outgoing @param {boolean} first @param {Quote | null} quote @returns {OutgoingRow} */
+function outgoingRow(outgoing, first, quote) {
+  const { clientId, state, words } = outgoing;
+  const signature = JSON.stringify([state, words, quote]);
+  return { kind: "outgoing", key: `client:${clientId}`, signature, outgoing, first, quote };
 }
 
 /** One's own message keeps its row from writing to stored. @param {Message} message @param {string} me */
@@ -130,9 +142,11 @@ function joins(before, after) {
 }
 
 /** @param {MessageRow} row @param {State} state */
-function signatureOf({ message, first, last, leads, reads, seen }, { people }) {
-  const { sender, message: id, rev, reactions, body, deleted_at: deleted } = message;
+function signatureOf({ message, first, last, leads, reads, writes, quote, seen }, { people }) {
+  const { sender, message: id, rev, reactions, body, mentions, deleted_at: deleted } = message;
   const { name, avatar } = people.get(sender);
-  const shown = [first, last, leads, reads, seen, name, avatar, reactions, body, deleted];
+  const names = mentions?.map((member) => people.name(member));
+  const about = [leads, reads, writes, quote, seen, name, avatar, names];
+  const shown = [first, last, about, reactions, body, deleted];
   return JSON.stringify([id, rev, shown]);
 }

@@ -42,6 +42,7 @@ export function shell(messenger, { clock, notes, signOut, ended }) {
     now: clock.now,
     back: () => go(null),
     openTo: (to) => go({ to }),
+    open: (id) => go({ conversation: id }),
   });
   const create = () =>
     openNewConversation(messenger, {

@@ -95,9 +95,20 @@ export function timelineView(ports) {
 
   /** @param {HTMLElement} item @param {TimelineRow} row */
   function showRow(item, row) {
-    if (row.kind === "message") showMessage(item, row, ports);
-    else if (row.kind === "outgoing") showOutgoing(item, row, messenger);
+    if (row.kind === "message") showMessage(item, row, ports, goTo);
+    else if (row.kind === "outgoing") showOutgoing(item, row, messenger, goTo);
     else fill(item, h("span", {}, row.kind === "day" ? dayName(row.at, now()) : row.text));
+  }
+
+  /** Show a message that is here, marked for as long as it has the focus. @param {string} id */
+  function goTo(id) {
+    const found = list.querySelector(`.message[data-message="${CSS.escape(id)}"]`);
+    const item = /** @type {HTMLElement | null} */ (found);
+    if (item === null) return;
+    item.scrollIntoView({ block: "center" });
+    item.focus({ preventScroll: true });
+    item.classList.add("gone-to");
+    item.addEventListener("blur", () => item.classList.remove("gone-to"), { once: true });
   }
 
   /** The first message in sight, and where it is; lines between them may move. */
@@ -129,7 +140,7 @@ export function timelineView(ports) {
     if (scrollTop < OLDER_AT_PX && !older.hidden) void messenger.loadOlder();
   }
 
-  changes.on(["timeline", "open", "ways"], draw);
+  changes.on(["timeline", "open", "ways", "blocks", "connections", "groups"], draw);
   return { element, draw };
 }
 

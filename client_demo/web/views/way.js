@@ -5,6 +5,7 @@
 
 import { otherIn, writingIn } from "../model/ways.js";
 import { fill, h } from "./dom.js";
+import { askToWithdraw } from "./invited.js";
 import { creditsInWords } from "./words.js";
 
 /** @typedef {import("../model/messenger.js").Messenger} Messenger */
@@ -27,8 +28,9 @@ export function wayNote(messenger, anew) {
   const { state } = messenger;
   const words = h("div", { class: "way-words", role: "status" });
   const invite = h("button", { type: "button", class: "plain small" }, "Ask to connect");
+  const withdraw = h("button", { type: "button", class: "plain small" }, "Withdraw request");
   const again = h("button", { type: "button", class: "plain small" }, "Write anew");
-  const buttons = h("div", { class: "request-actions" }, again, invite);
+  const buttons = h("div", { class: "request-actions" }, again, invite, withdraw);
   const element = h(
     "div",
     { class: "way", role: "group", "aria-label": "Writing here", tabindex: -1 },
@@ -50,21 +52,33 @@ export function wayNote(messenger, anew) {
     if (other !== null) void messenger.relations.invite(other);
   });
   again.addEventListener("click", anew);
+  withdraw.addEventListener("click", () => {
+    const other = otherIn(state);
+    const invitation = other === null ? undefined : askedOf(other);
+    if (other !== null && invitation !== undefined) askToWithdraw(messenger, invitation, other);
+  });
+
+  /** The request to connect that waits for a member. @param {string} member */
+  function askedOf(member) {
+    return [...state.invited].find(([, to]) => to === member)?.[0];
+  }
 
   /** @param {boolean} writes Whether one writes here now. @param {boolean} edits An earlier message. */
   function draw(writes, edits) {
     const writing = writingIn(state);
     const { why, fresh } = writing;
+    const focused = [invite, again, withdraw].find((one) => one === document.activeElement);
     const other = otherIn(state) ?? "";
     subject.hidden = edits || !writes || fresh?.kind !== "inmail";
     // A request that waits says so by itself.
     element.hidden = why === "request" || (writes && fresh === null);
     if (element.hidden) return;
     element.classList.toggle("composer-closed", !writes);
-    const asked = [...state.invited.values()].includes(other);
+    const asked = askedOf(other) !== undefined;
+    withdraw.hidden = !asked;
     invite.hidden = asked || !mayInvite(writing);
     again.hidden = writes || fresh === null;
-    buttons.hidden = invite.hidden && again.hidden;
+    buttons.hidden = invite.hidden && again.hidden && withdraw.hidden;
     const inWords = writes ? freshInWords : whyInWords;
     const lines = inWords(other, writing, state);
     if (asked) lines.push(`You have asked ${state.people.firstName(other)} to connect.`);
@@ -72,6 +86,7 @@ export function wayNote(messenger, anew) {
     // It is read aloud when it says something else, and only then.
     if (words.dataset.said !== said) fill(words, ...lines.map((line) => h("p", {}, line)));
     words.dataset.said = said;
+    if (focused?.hidden) element.focus(); // stay where the button was
   }
 
   /** What a first message is about, which is then said. */

@@ -59,6 +59,18 @@ export function typingInWords(names) {
   return names.length < 4 ? `${namesInWords(names)} are typing` : "Several people are typing";
 }
 
+/** @param {boolean} active @param {number} agoMs @returns {string} "Active 5 min ago" */
+export function activeInWords(active, agoMs) {
+  const minutes = Math.floor(agoMs / 60_000);
+  const days = Math.floor(agoMs / DAY);
+  if (active) return "Active now";
+  if (minutes < 1) return "Active just now";
+  if (minutes < 60) return `Active ${minutes} min ago`;
+  if (days < 1) return `Active ${Math.floor(minutes / 60)} h ago`;
+  if (days > 30) return "Active over a month ago";
+  return days === 1 ? "Active a day ago" : `Active ${days} days ago`;
+}
+
 /** @param {number} count @returns {string} "a credit", "3 credits" */
 export function creditsInWords(count) {
   return count === 1 ? "a credit" : `${count} credits`;

@@ -117,6 +117,40 @@ export function test_notices_stand_where_they_happened() {
   );
 }
 
+export function test_an_answer_quotes_what_the_page_has() {
+  const messages = [
+    message(1, "grace", NOON, { body: "One\n two" }),
+    message(2, "ada", NOON, { reply_to: "m1" }),
+    message(3, "grace", NOON, { reply_to: "m0" }),
+    message(4, "grace", NOON, { reply_to: "m2" }),
+  ];
+  const outgoing = { clientId: "id1", body: "x", state: "sending", words: "", replyTo: "m1" };
+  const state = shownState(messages);
+  state.people.learn([{ member: "grace", name: "Grace Hopper" }]);
+  const rows = () => rowsOf(state, [outgoing]).filter(({ kind }) => kind !== "day");
+  const one = { who: "Grace Hopper", text: "One two" };
+  const quotes = rows().map(({ quote }) => quote);
+  equal(quotes, [null, one, null, { who: "You", text: "" }, one]);
+  const before = rows().map(({ signature }) => signature);
+  state.timeline("c").put({ ...messages[0], rev: 1, body: undefined, deleted_at: NOON });
+  const changed = rows().map(({ signature }, at) => signature !== before[at]);
+  equal(changed, [true, true, false, false, true], "what quotes it says what became of it");
+  state.timeline("c").forget(1);
+  equal(rows().map(({ quote }) => quote), [null, null, { who: "You", text: "" }, null]);
+}
+
+export function test_only_who_writes_answers() {
+  const writes = (more) => {
+    const state = shownState([message(1, "grace", NOON)]);
+    state.conversations.change("c", more);
+    return rowsOf(state, []).at(-1).writes;
+  };
+  const viewer = [{ member: "ada", name: "Ada", role: "viewer" }];
+  const reads = { kind: "group", participants: viewer };
+  const each = [{}, { state: "closed" }, { kind: "several" }, reads];
+  equal(each.map(writes), [true, false, true, false]);
+}
+
 export function test_addresses_become_links_and_nothing_else_does() {
   const text =
     'See (https://example.org/a?b=1&c=%20). <b onclick="x">javascript:alert(1)</b> http://x.org, end';
