@@ -32,12 +32,12 @@ AT_LEAST = {  # an example of the first round
 }
 RULES = {"shipped": (SHIPPED, dict[str, int]()), "tight": (TIGHT, SMALL_BUFFERS)}
 RUNS = {  # how many examples
-    ("embedded", "shipped"): (EMBEDDED, 12),
-    ("embedded", "tight"): (EMBEDDED, 12),
-    ("postgres", "shipped"): (SHARED, 5),
-    ("postgres", "tight"): (SHARED, 5),
-    ("two nodes", "shipped"): (TWO_NODES, 5),
-    ("two nodes", "tight"): (TWO_NODES, 5),
+    ("embedded", "shipped"): (EMBEDDED, 8),
+    ("embedded", "tight"): (EMBEDDED, 8),
+    ("postgres", "shipped"): (SHARED, 4),
+    ("postgres", "tight"): (SHARED, 4),
+    ("two nodes", "shipped"): (TWO_NODES, 4),
+    ("two nodes", "tight"): (TWO_NODES, 4),
     ("two nodes over redis", "shipped"): (OVER_REDIS, 3),
 }
 
