@@ -1,7 +1,7 @@
 """What every test runs under: the loop of production, no blocking call in it, a bounded search.
 
 Called by pytest alone. Fixtures that start or stand in for a part of the server live in
-tests/support; timeouts and "warnings are errors" in pyproject.toml.
+tests/support; timeouts of tests without a loop, and "warnings are errors", in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import pytest
 import uvloop
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from tests.support.bounded import bound
+
 # A deadline per example measures the machine's other load; the test's own timeout bounds it.
 hypothesis.settings.register_profile("subrosa", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("subrosa")
@@ -22,6 +24,11 @@ hypothesis.settings.load_profile("subrosa")
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Async tests run on the loop that the server runs on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No async test waits for ever."""
+    bound(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

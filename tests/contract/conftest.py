@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support import houses
-from tests.support.bounded import bound
 from tests.support.nursery import Nursery
-
-HERE = Path(__file__).parent
 
 # What is about one process, its files, its sockets or its command line is the same in every house.
 ONE_PROCESS = (
@@ -56,7 +52,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     usual = everywhere + (houses.PAIRS if module in EVERY_PAIR else ())
     chosen = marker.args if marker is not None else usual
     metafunc.parametrize("house", chosen, indirect=True, ids=lambda name: name.replace(" ", "-"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    bound([item for item in items if HERE in item.path.parents])

@@ -1,19 +1,15 @@
-"""What tests of faults have in common: bounds, and a mother of processes."""
+"""What tests of faults have in common: a mother of processes, and what every wire is handed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.web.uvicorn_protocol import WebSocketProtocol
 from tests.faults.wires import Handed
-from tests.support.bounded import bound
 from tests.support.nursery import Nursery
-
-HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="package")
@@ -35,7 +31,3 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> Handed:
 
     monkeypatch.setattr(WebSocketProtocol, "write", watched)
     return seen
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    bound([item for item in items if HERE in item.path.parents])

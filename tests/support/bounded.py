@@ -1,4 +1,4 @@
-"""Bounds for async tests; a conftest calls `bound` with what it has collected.
+"""Bounds for async tests; the conftest calls `bound` with what it has collected.
 
 pytest-timeout raises out of a signal handler, and uvloop runs none while it waits for nothing but
 sockets: a test that hangs would hang for ever. A timer of the loop itself ends it in its place,
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-LIMIT_S = 30.0
+LIMIT_S = 50.0
 
 
 def bound(items: list[pytest.Item]) -> None:

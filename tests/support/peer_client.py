@@ -78,13 +78,14 @@ class Peer:
                 await self._take(frame)
         except ConnectionClosed:
             pass
-        self.closed = (self.socket.close_code or 1006, self.socket.close_reason or "")
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(ConnectionError(f"closed: {self.closed}"))
-                answer.exception()  # told to whoever waits; nobody has to
-        async with self._news:
-            self._news.notify_all()
+        finally:  # nobody waits for ever for what is not read any more
+            self.closed = (self.socket.close_code or 1006, self.socket.close_reason or "")
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionError(f"closed: {self.closed}"))
+                    answer.exception()  # told to whoever waits; nobody has to
+            async with self._news:
+                self._news.notify_all()
 
     async def _take(self, frame: dict[str, Any]) -> None:
         if "event" in frame:
