@@ -13,6 +13,15 @@ PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True,
 }  # fmt: skip
 on_both_screens = pytest.mark.parametrize("screen", [{}, PHONE], ids=["desktop", "phone"])
+# Contrast is the scheme's and layout the screen's: each once is enough.
+in_both_schemes = pytest.mark.parametrize(
+    "settings",
+    [
+        {"color_scheme": "light", "reduced_motion": "reduce"},
+        {**PHONE, "color_scheme": "dark", "reduced_motion": "reduce"},
+    ],
+    ids=["desktop-light", "phone-dark"],
+)
 
 
 class Person:

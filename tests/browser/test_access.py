@@ -159,8 +159,9 @@ async def test_narrow_and_wide_never_scroll_sideways(browser: Browser, node: Run
             assert over == 0, f"at {width}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [WIDE, SMALL], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "screen"), [("light", WIDE), ("dark", SMALL)], ids=["desktop", "phone"]
+)
 async def test_nor_along_the_ways(
     browser: Browser, node: Running, scheme: str, screen: ViewportSize
 ) -> None:

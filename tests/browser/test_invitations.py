@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from tests.browser.people import Person, on_both_screens, person
+from tests.browser.people import Person, in_both_schemes, person
 from tests.browser.test_access import no_violations
 from tests.browser.test_groups import act
 from tests.support.running import Running
@@ -26,12 +26,10 @@ async def sent_by(one: Person) -> Locator:
     return one.page.get_by_role("dialog", name="Requests you sent")
 
 
-@on_both_screens
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@in_both_schemes
 async def test_a_request_is_taken_back_where_it_was_made(
-    browser: Browser, node: Running, screen: dict[str, Any], scheme: str
+    browser: Browser, node: Running, settings: dict[str, Any]
 ) -> None:
-    settings = {**screen, "color_scheme": scheme, "reduced_motion": "reduce"}
     async with (
         person(browser, node.base, EDITH, **settings) as edith,
         person(browser, node.base, HEDY) as hedy,
@@ -83,12 +81,10 @@ async def test_all_that_one_has_sent_is_listed(browser: Browser, node: Running) 
         await expect(dialog).to_contain_text("No request of yours waits for an answer.")
 
 
-@on_both_screens
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@in_both_schemes
 async def test_who_is_not_known_is_not_told(
-    browser: Browser, node: Running, screen: dict[str, Any], scheme: str
+    browser: Browser, node: Running, settings: dict[str, Any]
 ) -> None:
-    settings = {**screen, "color_scheme": scheme, "reduced_motion": "reduce"}
     async with (
         person(browser, node.base, ADA, **settings) as ada,
         person(browser, node.base, ADA) as elsewhere,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.people import Person, on_both_screens, person
+from tests.browser.people import Person, in_both_schemes, person
 from tests.browser.scripted import ScriptedServer
 from tests.browser.test_access import no_violations
 from tests.browser.test_faults import Enter, arrange, message, open_grace, write
@@ -28,16 +28,14 @@ def mentioned(one: Person) -> list[Any]:
     return [event["data"].get("mentions") for event in events]
 
 
-@on_both_screens
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@in_both_schemes
 async def test_somebody_is_mentioned(
-    browser: Browser, node: Running, screen: dict[str, Any], scheme: str
+    browser: Browser, node: Running, settings: dict[str, Any]
 ) -> None:
-    settings = {**screen, "color_scheme": scheme, "reduced_motion": "reduce"}
     async with (
         person(browser, node.base, ADA, **settings) as ada,
-        person(browser, node.base, GRACE, color_scheme=scheme) as grace,
-        person(browser, node.base, LINUS, color_scheme=scheme) as linus,
+        person(browser, node.base, GRACE, color_scheme=settings["color_scheme"]) as grace,
+        person(browser, node.base, LINUS, color_scheme=settings["color_scheme"]) as linus,
     ):
         for one in (ada, grace, linus):
             await one.open(SITE)

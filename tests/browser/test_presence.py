@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.people import Person, on_both_screens, person
+from tests.browser.people import Person, in_both_schemes, person
 from tests.browser.test_access import no_violations
 from tests.support.running import Running
 
@@ -29,12 +29,10 @@ async def set_active_status(one: Person, on: bool) -> None:
     await one.page.keyboard.press("Escape")
 
 
-@on_both_screens
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@in_both_schemes
 async def test_a_connection_is_there_or_was(
-    browser: Browser, node: Running, screen: dict[str, Any], scheme: str
+    browser: Browser, node: Running, settings: dict[str, Any]
 ) -> None:
-    settings = {**screen, "color_scheme": scheme, "reduced_motion": "reduce"}
     async with person(browser, node.base, ADA, **settings) as ada:
         head = ada.page.locator(".head-subtitle")
         async with person(browser, node.base, GRACE):
