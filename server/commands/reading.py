@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from server.commands import cursor, results, shapes, views
 from server.commands.command import PAGE, Command, Id, Limit, Params, Seq
@@ -79,8 +80,7 @@ def _shown(me: Member, other: Member, part: Participant, where: Place, s: Snapsh
     """Whether a participant's receipt is for the reader to see: the switch is reciprocal, and a
     message from before the reader's stay is not told of."""
     on = me.receipts and other.receipts and part.shown > 0
-    stays = conversations.view(where.row, where.mine)
-    return on and stays is not None and stays.follows(part.shown) and carries_signals(me, where, s)
+    return on and where.view.follows(part.shown) and carries_signals(me, where, s)
 
 
 def _conversation(me: Member, where: Place, unread: int, snapshot: Snapshot) -> Map:
@@ -121,6 +121,9 @@ def _state(where: Place) -> str:
 
 def _roster(me: Member, where: Place, snapshot: Snapshot) -> Map:
     """Who is in it as its reader sees it; of a large one only how many."""
+    stays = conversations.view(where.row, where.mine)
+    assert stays is not None
+    where = replace(where, view=stays)  # what its reader has cleared changes nothing of it
     row, large = where.row, snapshot.policy.signals_up_to
     if where.view.current and row.size > large:
         return {"participant_count": row.size, "participants": []}

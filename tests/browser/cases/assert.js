@@ -29,6 +29,7 @@ export const message = (seq, more = {}) => ({
   body: `text ${seq}`,
   sent_at: 1_000 * seq,
   rev: 0,
+  reactions: [],
   ...more,
 });
 

@@ -8,19 +8,8 @@ import { RecentEvents } from "/assets/model/recent.js";
 import { State } from "/assets/model/state.js";
 import { Timeline, withReactions } from "/assets/model/timeline.js";
 import { LinkLost } from "/assets/protocol/errors.js";
-import { StandingClock, equal, truly } from "./assert.js";
+import { StandingClock, equal, message, truly } from "./assert.js";
 
-const message = (seq, more = {}) => ({
-  conversation: "c",
-  message: `m${seq}`,
-  seq,
-  sender: "grace",
-  body: `text ${seq}`,
-  sent_at: 1_000 * seq,
-  rev: 0,
-  reactions: [],
-  ...more,
-});
 const conversation = (more = {}) => ({
   id: "c",
   kind: "one_to_one",
