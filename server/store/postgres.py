@@ -43,7 +43,8 @@ READS_WAITING: Final = 1_024
 DEAD_S: Final = 10.0
 """A link that has said nothing for so long, in a transaction or a commit, is taken for dead."""
 
-CONNECT_S: Final = 1.5  # a host: several fit into a lease's time
+CONNECT_S: Final = 5.0  # the only host, which may just be busy
+CONNECT_EACH_S: Final = 1.5  # one of several: they fit into a lease's time
 CLOSE_S: Final = 3.0  # for what was submitted, at the end
 AGAIN_S: Final = 0.002
 ATTEMPTS: Final = 3  # of a batch whose connection turned out to be lost, with nothing stored
@@ -108,13 +109,16 @@ def _engine(
     readonly: bool = False,
     **settings: str,
 ) -> AsyncEngine:
+    hosts = addresses(url)
+    patience_s = CONNECT_S if len(hosts) == 1 else CONNECT_EACH_S
+
     async def connect() -> Any:
         failure: Exception | None = None
-        for one in addresses(url):  # asyncpg's own bound is for all of them together
+        for one in hosts:  # asyncpg's own bound is for all of them together
             try:
                 return await asyncpg.connect(
                     one,
-                    timeout=CONNECT_S,
+                    timeout=patience_s,
                     server_settings={
                         "application_name": "subrosa",
                         # Who vanishes in the midst of a transaction holds its locks no longer.

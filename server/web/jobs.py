@@ -17,6 +17,7 @@ from server.store.port import Store
 
 log = logging.getLogger("subrosa.web")
 SETTLE_S = 5.0  # a log that a reader was in the way of emptying
+START_S = 1.0  # sessions that come back at the start come first
 LOOK_S = 30.0
 FAILED_S = 60.0
 
@@ -27,7 +28,6 @@ class Job(ABC):
     def __init__(self, store: Store) -> None:
         self.store = store
         self._wanted = asyncio.Event()
-        self._wanted.set()  # the last run may have stopped in the middle
 
     def wake(self) -> None:
         """There is something to do."""
@@ -35,7 +35,7 @@ class Job(ABC):
 
     async def run(self) -> None:
         """Work until cancelled; what fails is tried again after a while."""
-        wait_s = 0.0
+        wait_s = START_S  # the last run may have stopped in the middle
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):

@@ -72,6 +72,7 @@ async def test_retention_tells_a_viewer_nothing_of_what_was_before_them() -> Non
         async with careful(server, "grace", "eve") as (grace, eve):
             await server.node.dispatcher.retention.remove()
             assert (await grace.event("message.deleted"))["data"]["message"] == old["message"]
+            await server.quiet()
             await eve.call("ping")
             assert of_topic(eve, f"conversation:{place['conversation']}") == ["position.passed"]
 

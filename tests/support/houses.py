@@ -15,12 +15,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import text
 
 from server.domain.policy import DEFAULT
 from server.store.postgres import PostgresDatabase
+from server.store.sqlite import SqliteFile
 from tests.support.postgres_service import Postgres
 from tests.support.redis_service import RedisService
 
@@ -40,6 +42,9 @@ PAIRS = ("sqlite+redis", "postgres", "postgres+redis")
 
 CURRENT: ContextVar[str] = ContextVar("house", default=EMBEDDED)
 TEMPLATE = "migrated"
+NOBODYS = text("DELETE FROM deployment WHERE name <> 'needs'")
+"""Makes a database one that has not been started yet: each copy gets ids of its own."""
+
 _numbers = itertools.count(1)
 _kept: dict[Path | None, str] = {}
 
@@ -67,8 +72,20 @@ def redis() -> RedisService:
 async def _migrate(url: str) -> None:
     database = await PostgresDatabase.open(url, DEFAULT)
     async with database.writing.begin() as connection:
-        await connection.execute(text("DELETE FROM deployment"))
+        await connection.execute(NOBODYS)
     await database.close()
+
+
+@functools.cache
+def sqlite() -> bytes:
+    """A migrated file to copy."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "template.db"
+        file = SqliteFile(path, DEFAULT)
+        with file.writing.begin() as connection:
+            connection.execute(NOBODYS)
+        file.close()
+        return path.read_bytes()
 
 
 @asynccontextmanager

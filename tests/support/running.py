@@ -107,6 +107,8 @@ async def running_node(
             rate_limits=rate_limits,
             **{**shared, **settings},
         )
+        if not data and not chosen.database:
+            (directory / "subrosa.db").write_bytes(await asyncio.to_thread(houses.sqlite))
         server = Running(*await stack.enter_async_context(_serving_all(chosen, count)))
         if "redis" in shared:
             await server.quiet()

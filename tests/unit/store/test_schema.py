@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from msgspec.structs import replace
 
 from server.domain.policy import DEFAULT
@@ -32,3 +34,11 @@ def test_code_that_keeps_nothing_from_newcomers_is_shut_out_once_there_may_be_so
         serve_a_newer(file, schema.NEWCOMERS)
         with pytest.raises(StoreUnavailable, match="newer version"):
             serve_a_newer(file, "0007")
+
+
+def test_the_last_migration_by_number_is_the_last_one_in_their_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert schema.version() == script.get_current_head()
+    assert schema._revisions() == sorted(r.revision for r in script.walk_revisions())
