@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize
 
 from tests.browser.scripted import ScriptedServer, sign_in
-from tests.support.chromium import chromium, find_chromium
+from tests.support.chromium import chromium
 from tests.support.running import Running, running_node
 
 # Read from disk at its first use otherwise, inside a loop in which nothing may block.
@@ -26,10 +26,6 @@ SCREEN = ViewportSize(width=1200, height=800)
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The system's Chromium."""
-    try:
-        find_chromium()
-    except RuntimeError as missing:
-        pytest.fail(str(missing), pytrace=False)
     async with chromium() as running:
         yield running
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser.scripted import CASES, ORIGIN, ScriptedServer
-from tests.support.chromium import find_chromium
+from tests.support import services
 
 NAMED = re.compile(r"^export (?:async )?function (test_\w+)", re.MULTILINE)
 FOUND = [
@@ -53,5 +53,5 @@ async def test_the_cases_are_found() -> None:
 
 async def test_a_missing_browser_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(RuntimeError, match=r"^the browser tests need Chromium: install one of .+$"):
-        find_chromium()
+    with pytest.raises(FileNotFoundError, match=r"^none of chromium.+ is on the PATH: run .+$"):
+        services.chromium()
