@@ -156,7 +156,8 @@ class Nursery:
 
 
 def _mother(descriptor: int) -> None:
-    import server.cli  # noqa: F401 - what all children start with
+    import server.app  # what all children start with
+    import server.cli  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children report by their own pipes
     with socket.socket(fileno=descriptor) as orders:
