@@ -12,17 +12,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Compiled once, whatever the environment says, and not by each of the hundreds of processes that tests start.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 
 run: $(VENV)/.installed
 	@exec $(BIN)/subrosa serve --demo
 
 test: $(VENV)/.installed-dev
 	@.ci/services
-	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal $(ARGS)
 
 faults: $(VENV)/.installed-dev
 	@.ci/services
-	SUBROSA_CELLS=all $(BIN)/pytest tests/faults/cluster tests/property/test_planted_bugs.py -n 2 $(ARGS)
+	SUBROSA_CELLS=all $(PYTEST) tests/faults/cluster tests/property/test_planted_bugs.py -n 2 $(ARGS)
 
 # ARGS="--only sends --runs 3" measures less.
 bench: $(VENV)/.installed-dev
