@@ -7,6 +7,7 @@ tests/support; timeouts of tests without a loop, and "warnings are errors", in p
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator, Mapping
 
 import hypothesis
@@ -29,6 +30,13 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """No async test waits for ever."""
     bound(items)
+
+
+def pytest_collection_finish() -> None:
+    """What all tests are made of stays until the end: walking it took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
