@@ -25,7 +25,7 @@ from tests.faults.cluster.rig import Cluster, Node
 ANSWER_S = 3.0  # without an answer for so long, another node is tried
 END_S = 7.0  # the same for what ends an access, which waits for a lease to run out
 ENDS = ("conversation.remove", "conversation.leave", "block.add", "settings.set")
-OPEN_S = 1.5
+OPEN_S = 3.0
 AGAIN_S = 0.05
 LOST = (OSError, TimeoutError, WebSocketException, InvalidHandshake)
 

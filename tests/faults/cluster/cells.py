@@ -30,7 +30,10 @@ from tests.faults.cluster.workload import Workload
 PHASES = ("accepted", "locked", "written", "committed", "published", "delivered", "resuming",
           "revoking")  # fmt: skip
 WARM = 40  # sends acknowledged before the fault
-REACH_S = 8.0  # for a phase to come
+REACH_S = 20.0  # for a phase to come
+SETTLE_S = (
+    25.0  # until it is taken to stay broken: far beyond what it takes, as machines may be busy
+)
 AFTER = 20  # sends acknowledged after it
 
 
@@ -117,7 +120,7 @@ def _services_right(services: Services) -> None:
 
 async def run_cell(
     services: Services, fault: Fault, phase: str, seed: str,
-    prepared: tuple[str, ...] = (), settle_s: float = 12.0, nodes: int = NODES,
+    prepared: tuple[str, ...] = (), settle_s: float = SETTLE_S, nodes: int = NODES,
 ) -> Verdict:  # fmt: skip
     """Run one cell. What it found wrong is in the verdict."""
     began = time.monotonic()
