@@ -80,10 +80,11 @@ class Work:
     def want(self, *wants: Want) -> None:
         """Raises `Missing` with all of these that are not known yet. To want or find a topic's
         row claims the topic: nobody else changes what it guards until the commit."""
-        known, missing = self.world.known, list[Want]()
+        known = self.world.known
+        missing: list[Want] = []
         for want in wants:
             if want[1] not in known.get(want[0], ()) and want not in self.put_rows:
-                missing.append(want)
+                missing.append(want)  # noqa: PERF401 - almost never, and so cheaper
         if missing:
             raise Missing(missing)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from server.commands.facts import (
     Connections,
@@ -101,10 +101,7 @@ def _viewers(connection: Connection, idents: list[Any], world: World) -> None:
 
 
 def _newcomers(connection: Connection, idents: list[Any], world: World) -> None:
-    # Not a parameter: that of a prepared statement could be any number, and the index not used.
-    for ident, members in _parts(
-        connection, idents, tables.participant.c.since_pos > literal_column("0")
-    ):
+    for ident, members in _parts(connection, idents, tables.participant.c.since_pos > 0):
         world.learn(Newcomers, ident, Newcomers(ident, members))
 
 

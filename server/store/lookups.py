@@ -54,7 +54,8 @@ def power(count: int) -> int:
 
 def _one_kind(connection: Connection, lookup: Lookup) -> list[Row]:
     kind, names, wanted = lookup
-    ways, rows = ways_out(kind, connection.dialect), list[Row]()
+    ways = ways_out(kind, connection.dialect)
+    rows: list[Row] = []
     for start in range(0, len(wanted), AT_ONCE):
         some = wanted[start : start + AT_ONCE]
         size = power(len(some))

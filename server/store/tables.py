@@ -145,8 +145,6 @@ participant = _table(
     Column("spans", Packed(list[Span]), nullable=False), _int("read"), _int("shown"),
     _int("shown_ms"), _int("ended_ms"), _int("after_seq"), _int("until_seq"),
     _int("since_pos"), Index("participant_member", "member"),
-    Index("participant_since", "conversation", sqlite_where=text("since_pos > 0"),
-          postgresql_where=text("since_pos > 0")),
 )  # fmt: skip
 message = _table(
     "message", _key("key"), _int("conversation"), _int("seq"), _int("sender"), _text("kind"),

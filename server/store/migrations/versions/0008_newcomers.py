@@ -6,7 +6,6 @@ Revises: 0007
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
 
 from server.store.migrations.columns import whole
@@ -21,8 +20,3 @@ def upgrade() -> None:
     """Until now every participant saw the whole history."""
     op.add_column("conversation", whole("newcomers", server_default="0"))
     op.add_column("participant", whole("since_pos", server_default="0"))
-    some = sa.text("since_pos > 0")
-    op.create_index(
-        "participant_since", "participant", ["conversation"], unique=False,
-        sqlite_where=some, postgresql_where=some,
-    )  # fmt: skip
