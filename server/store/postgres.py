@@ -43,7 +43,9 @@ READS_WAITING: Final = 1_024
 DEAD_S: Final = 10.0
 """A link that has said nothing for so long, in a transaction or a commit, is taken for dead."""
 
-CONNECT_S: Final = 5.0  # the only host, which may just be busy
+CONNECT_S: Final = 5.0
+"""The only host, which may just be busy. A lease may run out over it, and is taken again."""
+
 CONNECT_EACH_S: Final = 1.5  # one of several: they fit into a lease's time
 CLOSE_S: Final = 3.0  # for what was submitted, at the end
 AGAIN_S: Final = 0.002
